@@ -193,11 +193,9 @@ def study_pilot(problem: GradientProblem, setting: Setting, *, shots: int, level
     estimator = replace(estimator, shots=shots)
     work = measure_pilot(
         estimator,
-        problem.weights,
-        problem.inputs,
-        problem.targets,
+        *problem.given,
         RequestKey(f"pilot {setting.contrast} {setting.grouping} {setting.signals} {np.sign(setting.beta):.0f}", 0),
-        beta=first_beta(estimator.hamiltonian, problem.weights, problem.inputs, problem.targets),
+        beta=first_beta(estimator.hamiltonian, *problem.given),
         levels=levels,
         trainable=problem.trainable,
         in_units_of_signals=True,
@@ -227,8 +225,7 @@ def check_contrasts(problem: GradientProblem, setting: Setting) -> tuple[Measure
     problem, estimator = _as_set(problem, setting)
     pair = [estimator.contrast, replace(estimator.contrast, beta=0.5 * setting.beta)]
     betas = np.unique(np.concatenate([contrast.betas for contrast in pair]) + 0.0)
-    given = problem.weights, problem.inputs, problem.targets
-    work = estimator.phases(*given, RequestKey(f"check {setting.key}", 0), betas, quiet=True)
+    work = estimator.phases(*problem.given, RequestKey(f"check {setting.key}", 0), betas, quiet=True)
     measured, usage = _quietly(lambda: run_measurements(work, problem.executor))
     return measured_contrasts(measured, pair, problem.trainable), usage.shots
 
@@ -261,8 +258,7 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
     truth = problem.truth.gradient[problem.trainable]
 
     def estimate(repeat: int) -> MeasurementCoroutine[GradientEstimate]:
-        key = RequestKey(setting.key, repeat)
-        return estimator.estimate(known.weights, known.inputs, known.targets, key)
+        return estimator.estimate(*known.given, RequestKey(setting.key, repeat))
 
     with counting_warnings(WarningLog()) as log:
         estimates, row = repeated(estimate, problem, repeats, truth, problem.trainable)

@@ -147,5 +147,5 @@ def _moments(problem: GradientProblem, beta: float) -> StateMoments:
     estimator = replace(problem.estimator, shots=None, contrast=Contrast(beta=beta), mitigation=exact)
     key = RequestKey("cancellation", 0)
     betas = np.array([-beta, beta])
-    work = estimator.phases(problem.weights, problem.inputs, problem.targets, key, betas, quiet=True)
+    work = estimator.phases(*problem.given, key, betas, quiet=True)
     return run_measurements(work, problem.executor)[0].moments

@@ -162,8 +162,7 @@ def _baseline(setup: BudgetSetup, problem: GradientProblem, point: Point) -> Row
     kept = replace(problem.estimator, preparation=CachedStates(problem.estimator.preparation))
 
     def estimate(repeat: int) -> MeasurementCoroutine[BaselineEstimate]:
-        key = RequestKey(point["key"], repeat)
-        return method.estimate(kept, problem.weights, problem.inputs, problem.targets, key)
+        return method.estimate(kept, *problem.given, RequestKey(point["key"], repeat))
 
     truth = problem.truth.gradient[problem.trainable]
     _, row = repeated(estimate, problem, point["repeats"], truth, problem.trainable)

@@ -73,6 +73,11 @@ class GradientProblem:
     truth: Truth
 
     @property
+    def given(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Weights, inputs and targets."""
+        return self.weights, self.inputs, self.targets
+
+    @property
     def true_length(self) -> float:
         """Length of the true gradient over the trained weights; zero if it vanishes by symmetry."""
         return float(np.linalg.norm(self.truth.gradient[self.trainable]))

@@ -108,13 +108,9 @@ def _worked_out(
         tables["cancellation"] = cancellation_rows(study, setups)
         sentences += noise_sentences(tables["noise"], tables["cancellation"])
     budget_problem = started.budget_problem(experiment)
-    best = for_shots(budget_problem, _usual_shots(experiment))[0]
+    best = for_shots(budget_problem, experiment.config.measurement.batch_shots or _RECOMMENDED_SHOTS)[0]
     facts = _facts(experiment, study, budget_problem, best, sentences, tables)
     return tables, {**facts, "warnings": warned_sentences({**tables, "training": warned_runs(runs)})}
-
-
-def _usual_shots(experiment: Experiment) -> int:
-    return experiment.config.measurement.batch_shots or _RECOMMENDED_SHOTS
 
 
 def _facts(

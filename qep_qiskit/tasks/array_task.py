@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Unpack
 
 import numpy as np
 
 from qep_qiskit.core.errors import DataError
 from qep_qiskit.tasks.arrays import float_array
-from qep_qiskit.tasks.assembly import TaskOptions, dataset_from_table, task_from_table
+from qep_qiskit.tasks.assembly import TaskOptions, dataset_like, task_from_table
 from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.table import RawTable
 
@@ -53,10 +52,8 @@ def task_from_arrays(
         (('high', 'low'), 4)
     """
     table = _table(inputs, targets, regression, input_names)
-    task = task_from_table(name, table, classes=classes, **options)
-    if test is None:
-        return task
-    return replace(task, test=_dataset(_table(test[0], test[1], table.labels is None, table.input_names), task))
+    kept_aside = None if test is None else _table(*test, table.labels is None, table.input_names)
+    return task_from_table(name, table, test=kept_aside, classes=classes, **options)
 
 
 def rows_from_arrays(inputs: Any, task: Task, *, answers: Any = None) -> Dataset:
@@ -74,21 +71,9 @@ def rows_from_arrays(inputs: Any, task: Task, *, answers: Any = None) -> Dataset
         DataError: The rows have another number of inputs, or a number is not finite.
     """
     if answers is not None:
-        data = _dataset(_table(inputs, answers, not task.train.classes, task.train.input_names), task)
-        return data if task.target_scaling is None else replace(data, targets=task.target_scaling.apply(data.targets))
+        return dataset_like(task, _table(inputs, answers, not task.train.classes, task.train.input_names))
     rows = float_array("inputs", inputs, ndim=2)
-    return _dataset(RawTable(inputs=rows, input_names=_names(rows, task.train.input_names)), task)
-
-
-def _dataset(table: RawTable, task: Task) -> Dataset:
-    return dataset_from_table(
-        table,
-        scaling=task.scaling,
-        classes=task.train.classes,
-        num_targets=task.train.num_targets,
-        amplitude=task.amplitude,
-        encoding=task.encoding,
-    )
+    return dataset_like(task, RawTable(inputs=rows, input_names=_names(rows, task.train.input_names)))
 
 
 def _table(inputs: Any, targets: Any, regression: bool | None, input_names: Sequence[str] | None) -> RawTable:

@@ -67,6 +67,22 @@ def check_rows(num_samples: int, **parts: Sequence[Any] | np.ndarray | None) -> 
             raise DataError(f"{name}: expected {num_samples} rows like the inputs, got {len(part)}")
 
 
+def check_indices(name: str, indices: np.ndarray, count: int, what: str) -> None:
+    """Check that integers are indices below a number.
+
+    Args:
+        name: Name of the array in error messages.
+        indices: Integers of any number.
+        count: Number of things that they index.
+        what: What is expected, for the message.
+
+    Raises:
+        DataError: An index is out of range.
+    """
+    if np.any((indices < 0) | (indices >= count)):
+        raise DataError(f"{name}: expected {what}, got values from {indices.min()} to {indices.max()}")
+
+
 def _array(name: str, value: Any, *, kinds: str, words: str, ndim: int) -> np.ndarray:
     try:
         array = np.asarray(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TypedDict
 
@@ -143,6 +144,29 @@ def dataset_from_table(
         classes=() if labels is None else tuple(classes),
         input_names=raw.input_names,
     )
+
+
+def dataset_like(task: Task, raw: RawTable) -> Dataset:
+    """Scale and encode a table like the training samples of a task, targets of a regression included.
+
+    Args:
+        task: The task.
+        raw: The table; without labels and targets, the dataset has none.
+
+    Raises:
+        DataError: A label is not one of the classes, or the table has another number of inputs.
+    """
+    data = dataset_from_table(
+        raw,
+        scaling=task.scaling,
+        classes=task.train.classes,
+        num_targets=task.train.num_targets,
+        amplitude=task.amplitude,
+        encoding=task.encoding,
+    )
+    if task.target_scaling is None or not data.num_targets:
+        return data
+    return replace(data, targets=task.target_scaling.apply(data.targets))
 
 
 def check_classes(classes: Sequence[str]) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Unpack
 
 from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.tasks.assembly import TaskOptions, check_classes, dataset_from_table, task_from_table
+from qep_qiskit.tasks.assembly import TaskOptions, check_classes, dataset_like, task_from_table
 from qep_qiskit.tasks.csv_file import read_csv
 from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.splitting import TestFraction
@@ -82,17 +81,7 @@ def read_rows(path: str | Path, task: Task) -> Dataset:
     columns = task.train.input_names, task.label_column, task.target_columns
     raw = read_csv(path, *columns, classes=task.train.classes or None, answers_optional=True)
     with _naming(path):
-        data = dataset_from_table(
-            raw,
-            scaling=task.scaling,
-            classes=task.train.classes,
-            num_targets=task.train.num_targets,
-            amplitude=task.amplitude,
-            encoding=task.encoding,
-        )
-    if task.target_scaling is None or not data.num_targets:
-        return data
-    return replace(data, targets=task.target_scaling.apply(data.targets))
+        return dataset_like(task, raw)
 
 
 @contextmanager

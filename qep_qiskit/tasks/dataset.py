@@ -8,7 +8,7 @@ import numpy as np
 
 from qep_qiskit.core.errors import DataError
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.tasks.arrays import check_rows, float_array, index_array
+from qep_qiskit.tasks.arrays import check_indices, check_rows, float_array, index_array
 from qep_qiskit.tasks.encoding import Encoding
 from qep_qiskit.tasks.scaling import Scaling
 
@@ -81,11 +81,7 @@ class Dataset:
             DataError: There is no index, or one that is not the index of a sample.
         """
         indices = index_array("indices", indices)
-        if np.any((indices < 0) | (indices >= self.num_samples)):
-            raise DataError(
-                f"indices: expected values in 0..{self.num_samples - 1}, "
-                f"got values from {indices.min()} to {indices.max()}"
-            )
+        check_indices("indices", indices, self.num_samples, f"values in 0..{self.num_samples - 1}")
         labels = None if self.labels is None else self.labels[indices]
         return replace(self, inputs=self.inputs[indices], targets=self.targets[indices], labels=labels)
 
@@ -100,11 +96,8 @@ class Dataset:
         if self.labels is None:
             if self.classes:
                 raise DataError(f"labels: expected class indices for {len(self.classes)} classes, got None")
-        elif np.any((self.labels < 0) | (self.labels >= len(self.classes))):
-            raise DataError(
-                f"labels: expected indices of the {len(self.classes)} classes, "
-                f"got values from {self.labels.min()} to {self.labels.max()}"
-            )
+        else:
+            check_indices("labels", self.labels, len(self.classes), f"indices of the {len(self.classes)} classes")
 
 
 @short_repr

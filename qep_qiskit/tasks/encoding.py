@@ -9,7 +9,7 @@ from annotated_types import Gt, Le
 
 from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.core.limits import check_value
-from qep_qiskit.tasks.arrays import float_array, index_array
+from qep_qiskit.tasks.arrays import check_indices, float_array, index_array
 
 Encoding = Literal["amplitude", "one_hot"]
 Amplitude = Annotated[float, Gt(0), Le(1)]
@@ -55,8 +55,7 @@ def encode_labels(
     """
     _check_encoding(num_classes, num_targets, amplitude, encoding)
     labels = index_array("labels", labels)
-    if np.any((labels < 0) | (labels >= num_classes)):
-        raise DataError(f"labels: expected class indices in 0..{num_classes - 1}, got {_range(labels)}")
+    check_indices("labels", labels, num_classes, f"class indices in 0..{num_classes - 1}")
     low, high = (-amplitude, amplitude) if encoding == "amplitude" else (0.0, 1.0)
     if num_targets == 1:
         return np.where(labels == 1, high, low).reshape(-1, 1)
@@ -103,7 +102,3 @@ def _fitting(num_classes: int) -> str:
     if num_classes == 2:
         return "1 or 2 outputs for 2 classes"
     return f"{num_classes} outputs for {num_classes} classes"
-
-
-def _range(labels: np.ndarray) -> str:
-    return f"values from {labels.min()} to {labels.max()}"

@@ -21,7 +21,7 @@ from qep_qiskit.budget.report.drawing import (
     legend_below,
     panel_grid,
 )
-from qep_qiskit.budget.report.rows import Row, by_contrast, levels, model_curve, number
+from qep_qiskit.budget.report.rows import Row, by_contrast, levels, model_curve, number, strength
 from qep_qiskit.report.log_axis import log_axis, short_count
 from qep_qiskit.report.style import LineStyle, figure_style, ramp_styles
 
@@ -94,7 +94,7 @@ def _levels(rows: Sequence[Row]) -> dict[float, LineStyle]:
 def _finish_beta_panels(axes: Sequence[Axes], rows: Sequence[Row], seen: Sequence[float]) -> None:
     """Set the common scales of all panels, and labels on the outer panels only."""
     for axis in axes:
-        log_axis(axis, "x", [abs(number(row, "beta")) for row in rows], max_ticks=6)
+        log_axis(axis, "x", [strength(row) for row in rows], max_ticks=6)
         log_axis(axis, "y", seen)
         axis.set_xlabel(beta_label(axis))
         axis.tick_params(axis="x", labelsize=8.0)
@@ -109,7 +109,7 @@ def _against_beta(
     The model of the bias is the same for all shots, and the largest number of shots gives the tightest limits; both are
     drawn with the last number of shots only.
     """
-    own = sorted((row for row in rows if number(row, "shots") == shots), key=lambda row: abs(number(row, "beta")))
+    own = sorted((row for row in rows if number(row, "shots") == shots), key=strength)
     gid = f"{key} {short_count(shots)}"
     betas, model = model_curve(own, key)
     if key == "bias":  # far below what can be measured at weak nudges: it does not set the limits

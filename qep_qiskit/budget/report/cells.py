@@ -19,6 +19,7 @@ from qep_qiskit.budget.report.rows import (
     number,
     relative_factor,
     smallest_errors,
+    strength,
 )
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.log_axis import short_count
@@ -86,7 +87,7 @@ def study_table(rows: Sequence[Row]) -> TextTable:
     columns = {
         "contrast": contrast_name,
         "shots": _count("shots"),
-        "beta": _strength,
+        "beta": lambda row: _plain(strength(row)),
         "model": lambda row: _plain(best_beta_of_model(curves[contrast_name(row), row["shots"]]), digits=2),
         "RMSE": _error,
         "cosine": _aligned("cosine"),
@@ -145,7 +146,7 @@ def noise_table(rows: Sequence[Row]) -> TextTable:
         "execution": lambda row: str(row.get("execution")),
         "shots": _count("shots"),
         "contrast": contrast_name,
-        "beta": lambda row: _plain(abs(number(row, "beta")), digits=3),
+        "beta": lambda row: _plain(strength(row), digits=3),
         "RMSE": _error,
         "shots in all": _count("total_shots"),
     }
@@ -220,10 +221,6 @@ def _count(key: str) -> Callable[[Row], str]:
 def _aligned(key: str) -> Callable[[Row], str]:
     """Return a cell with three digits of a number, including trailing zeros, so that columns align."""
     return lambda row: f"{number(row, key):#.3g}".removesuffix(".") if math.isfinite(number(row, key)) else _MISSING
-
-
-def _strength(row: Row) -> str:
-    return _plain(abs(number(row, "beta")))
 
 
 def _plain(value: float, *, digits: int = 4) -> str:

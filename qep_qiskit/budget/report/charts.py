@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from qep_qiskit.budget.report.beta_figures import bias_and_standard_deviation, rmse_against_beta
 from qep_qiskit.budget.report.comparison_figure import comparison_of_methods
 from qep_qiskit.budget.report.noise_figure import error_on_a_noisy_device
-from qep_qiskit.budget.report.rows import Row, cut_name, default_contrast, levels, main_cut, number
+from qep_qiskit.budget.report.rows import Row, cut_name, default_contrast, levels, main_cut, number, strength
 from qep_qiskit.budget.report.shots_figures import (
     cosine_against_shots,
     error_bar_calibration,
@@ -47,7 +47,7 @@ def budget_charts(**tables: Sequence[Row]) -> list[Chart]:
     """
     gradient, comparison, training, noise = (tables.get(name, ()) for name in _STUDIES)
     rows, noisy = main_cut(gradient), main_cut(noise)
-    strengths, shots = {abs(number(row, "beta")) for row in rows}, levels(rows, "shots")
+    strengths, shots = {strength(row) for row in rows}, levels(rows, "shots")
     spent = any(number(row, "shots") > 0 for row in training)
     ways = set(map(cut_name, default_contrast(gradient)[1]))
     drawn: list[tuple[str, Callable[..., Figure], Sequence[Row], bool]] = [

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from qep_qiskit.budget.report.rows import Row, interval, number, relative_factor
+from qep_qiskit.budget.report.rows import Row, interval, number, relative_factor, strength
 from qep_qiskit.report.log_axis import log_axis
 from qep_qiskit.report.style import LineStyle, new_figure
 
@@ -129,7 +129,7 @@ def draw_bias(
     draw_points(axis, resolved, "beta", "bias", style, joined=joined, gid=gid)
     upper = [row for row in rows if limits and not is_resolved(row) and number(row, "bias_high") > 0]
     heights = [number(row, "bias_high") for row in upper]
-    (drawn,) = axis.plot([abs(number(row, "beta")) for row in upper], heights, color=style.color, linestyle="none")
+    (drawn,) = axis.plot([strength(row) for row in upper], heights, color=style.color, linestyle="none")
     drawn.set(marker="v", markerfacecolor="none", markersize=6.0, zorder=2.5, gid=f"{gid} limits")
     return [end for row in resolved for end in _seen_part(row)] + heights
 

@@ -18,7 +18,7 @@ from qep_qiskit.budget.report.drawing import (
     legend_below,
     shots_axis,
 )
-from qep_qiskit.budget.report.rows import Row, best_rows, by_contrast, levels, number
+from qep_qiskit.budget.report.rows import Row, best_rows, by_contrast, levels, number, strength
 from qep_qiskit.report.log_axis import log_axis, short_count
 from qep_qiskit.report.style import LINE_STYLES, MITIGATION_STYLES, LineStyle, figure_style, new_figure, ramp_styles
 
@@ -65,7 +65,7 @@ def _draw(left: Axes, right: Axes, own: Sequence[Row], execution: str, style: Li
     if not best:
         return []
     seen = draw_points(left, best, "total_shots", "rmse", style, gid=execution)
-    last = sorted((row for row in own if number(row, "shots") == levels(own, "shots")[-1]), key=_strength)
+    last = sorted((row for row in own if number(row, "shots") == levels(own, "shots")[-1]), key=strength)
     seen += draw_bias(right, last, style, gid=f"{execution} bias")
     floor = _floor(last)
     if floor is not None and execution != "ideal":
@@ -89,7 +89,7 @@ def _finish(axes: Sequence[Axes], rows: Sequence[Row], seen: Sequence[float]) ->
         if place % 2 == 0:
             shots_axis(axis, levels(rows, "total_shots"), label="shots of one gradient, all counted")
         else:
-            log_axis(axis, "x", [_strength(row) for row in rows])
+            log_axis(axis, "x", [strength(row) for row in rows])
             axis.set_xlabel(beta_label(axis))
 
 
@@ -100,7 +100,3 @@ def _styles(rows: Sequence[Row]) -> dict[str, LineStyle]:
     given = MITIGATION_STYLES if len(noisy) <= len(MITIGATION_STYLES) else ramp_styles(len(noisy))
     styles = dict(zip(noisy, given, strict=False))
     return {name: LINE_STYLES["ideal"] if name == "ideal" else styles[name] for name in names}
-
-
-def _strength(row: Row) -> float:
-    return abs(number(row, "beta"))

@@ -23,6 +23,11 @@ _BEST: Final = ("symmetric", "four-point", "one-sided +", "one-sided −")
 _CURVE_POINTS = 61
 
 
+def strength(row: Row) -> float:
+    """Return |beta| of a row."""
+    return abs(number(row, "beta"))
+
+
 def contrast_name(row: Row) -> str:
     """Return the name of the contrast of a row for a reader; one-sided contrasts are named by the sign of beta."""
     kind = str(row.get("contrast"))
@@ -150,9 +155,7 @@ def model_curve(rows: Sequence[Row], key: str) -> tuple[NDArray[np.float64], NDA
         Values of |beta| and of the model; empty if fewer than two points have it.
     """
     known = [row for row in rows if number(row, f"model_{key}") > 0]
-    points = (
-        sorted((abs(number(row, "beta")), row) for row in known) if len(levels(known, "beta")) == len(known) else []
-    )
+    points = sorted((strength(row), row) for row in known) if len(levels(known, "beta")) == len(known) else []
     if len(points) < 2:
         return np.empty(0), np.empty(0)
     betas = np.array([beta for beta, _ in points])
