@@ -87,7 +87,7 @@ class _Expansion:
         dims = self.atoms.coordinate_layout.dims
         if term.kind == "momentum":
             for axis in range(dims):
-                wave = self.grid.wave_number(self._register(term.atoms[0], axis))
+                wave = self.grid.wave_number(self._place(term.atoms[0], axis))
                 energy = wave * wave * self.atoms.hbar**2
                 yield GridPart(source=self.source, polynomial=energy, of_momenta=True)
         elif term.kind == "square":
@@ -98,19 +98,17 @@ class _Expansion:
         else:
             raise NetworkError(f"'{term}' is no sum of few ZZ on a position grid; use squares and products")
 
-    def _register(self, atom: int, axis: int) -> int:
-        coordinate_layout = self.atoms.coordinate_layout
-        return int(np.searchsorted(coordinate_layout.moving_coordinates, atom * coordinate_layout.dims + axis))
-
-    def _clamped(self, atom: int, axis: int) -> int:
-        coordinate_layout = self.atoms.coordinate_layout
-        return int(np.searchsorted(coordinate_layout.clamped_coordinates, atom * coordinate_layout.dims + axis))
+    def _place(self, atom: int, axis: int) -> int:
+        """Return the place of a coordinate among those that move, or among the clamped ones."""
+        layout = self.atoms.coordinate_layout
+        coordinates = layout.clamped_coordinates if self._is_clamped(atom) else layout.moving_coordinates
+        return int(np.searchsorted(coordinates, atom * layout.dims + axis))
 
     def _is_clamped(self, atom: int) -> bool:
         return atom in self.atoms.coordinate_layout.clamped
 
     def _position(self, atom: int, axis: int) -> ZPolynomial:
-        return self.grid.position(self._register(atom, axis))
+        return self.grid.position(self._place(atom, axis))
 
     def _square(self, term: CoordinateTerm, axis: int) -> Iterator[GridPart]:
         """Add (r_i - r_j)^2 or (r_i - point)^2 along one axis."""
@@ -124,7 +122,7 @@ class _Expansion:
             difference = first - ZPolynomial({0: term.point[axis]})
             yield GridPart(source=self.source, polynomial=difference * difference)
         else:
-            there = self._clamped(clamped[0], axis)
+            there = self._place(clamped[0], axis)
             yield GridPart(source=self.source, polynomial=first * first)
             yield GridPart(source=self.source, polynomial=first * -2.0, clamped=there, power=1)
             yield GridPart(source=self.source, polynomial=ZPolynomial({0: 1.0}), clamped=there, power=2)

@@ -9,10 +9,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
-from qiskit.quantum_info import Clifford, Pauli, PauliList, SparsePauliOp
+from qiskit.quantum_info import Clifford, Pauli, PauliList
 
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.operators import Basis, PauliString
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.transforms import Block, kron_blocks, transform_rows
 
@@ -38,7 +38,7 @@ Stage = tuple[Block, ...] | _Monomial
 
 @short_repr
 @dataclass(frozen=True, slots=True)
-class CliffordBasis:
+class CliffordBasis(Basis):
     """Change the basis by a circuit V of h, s, sdg, x, cx, cz and swap gates.
 
     Args:
@@ -71,11 +71,6 @@ class CliffordBasis:
         """Return whether V is a real matrix."""
         return all(name not in _PHASES for name, _ in self.gates)
 
-    @property
-    def is_local(self) -> bool:
-        """Return False: V acts on several qubits."""
-        return False
-
     def rotate(self, states: NDArray) -> NDArray:
         """Apply V to states, shape (..., 2^N)."""
         return _applied(states, _stages(self.num_qubits, self.gates))
@@ -100,25 +95,12 @@ class CliffordBasis:
         """Return s = +-1 with V^dagger (prod_{k in mask} Z_k) V = s P, P the Pauli string of the mask."""
         return _signed_string(self, mask)[1]
 
-    def contains(self, string: PauliString) -> bool:
-        """Return whether the Pauli string is diagonal in this basis."""
-        return self.mask_of(string) is not None
-
     def mask_of(self, string: PauliString) -> int | None:
         """Return the mask that V maps a Pauli string to, or None where the string is not diagonal in this basis."""
         if any(letter == "P" for _, letter in string.factors):
             return None
         image = Pauli(string.label(self.num_qubits)).evolve(_clifford(self), frame="s")
         return None if image.x.any() else sum(1 << int(qubit) for qubit in np.flatnonzero(image.z))
-
-    def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
-        """Return the sum of Pauli strings with coefficients.
-
-        Args:
-            masks: Bit masks of the Pauli strings in the rotated basis, bit k = qubit k.
-            coefficients: One for each mask.
-        """
-        return sparse_pauli_op(zip(map(self.string, masks), coefficients, strict=True), self.num_qubits)
 
 
 def _inverse(gates: Sequence[Gate]) -> tuple[Gate, ...]:

@@ -22,7 +22,7 @@ from qiskit.quantum_info import Operator, SparsePauliOp
 
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.observables import hermitian
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.operators import Basis, PauliString
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.transforms import walsh_hadamard
 
@@ -52,7 +52,7 @@ class Register:
 
 @short_repr
 @dataclass(frozen=True, slots=True)
-class FourierBasis:
+class FourierBasis(Basis):
     """Change the basis by the centred Fourier transform of each of several registers; other qubits stay as they are.
 
     Args:
@@ -86,11 +86,6 @@ class FourierBasis:
     @property
     def is_real(self) -> bool:
         """Return False."""
-        return False
-
-    @property
-    def is_local(self) -> bool:
-        """Return False: the transform acts on whole registers."""
         return False
 
     def rotate(self, states: NDArray) -> NDArray:
@@ -131,18 +126,6 @@ class FourierBasis:
         moved = sum(register.mask for register in self.registers)
         qubits = (qubit for qubit in range(self.num_qubits) if mask >> qubit & 1)
         return PauliString(tuple((qubit, "P" if moved >> qubit & 1 else "Z") for qubit in qubits))
-
-    def sign(self, mask: int) -> int:
-        """Return +1."""
-        return 1
-
-    def contains(self, string: PauliString) -> bool:
-        """Return whether the Pauli string is diagonal in this basis."""
-        return string == self.string(string.mask)
-
-    def mask_of(self, string: PauliString) -> int | None:
-        """Return the qubits of a Pauli string, or None where it is not diagonal in this basis."""
-        return string.mask if self.contains(string) else None
 
     def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
         """Return the sum of terms, by a dense matrix on the registers that each term acts on.

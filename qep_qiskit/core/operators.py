@@ -15,10 +15,11 @@ the network it came from. Qubit 0 is the rightmost character of a Pauli label, a
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,45 +143,63 @@ def sparse_pauli_op(terms: Iterable[tuple[PauliString, float]], num_qubits: int)
     return SparsePauliOp.from_list(pairs or [("I" * num_qubits, 0.0)])
 
 
-class Basis(Protocol):
+class Basis(ABC):
     """Change the basis by a unitary V. Two bases that do the same are equal, hash alike and have the same `repr`."""
 
-    @property
-    def num_qubits(self) -> int:
-        """Return the number of qubits."""
+    __slots__ = ()
+
+    if TYPE_CHECKING:  # a field would take a property of a base class for its default
+
+        @property
+        def num_qubits(self) -> int:
+            """Return the number of qubits."""
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """Return what V does, the same text in every process: for keys and digests."""
 
     @property
+    @abstractmethod
     def is_real(self) -> bool:
         """Return whether V and all terms are real matrices."""
 
     @property
     def is_local(self) -> bool:
         """Return whether V acts on single qubits only; such a basis is a `LocalBasis`."""
+        return False
 
+    @abstractmethod
     def rotate(self, states: NDArray) -> NDArray:
         """Apply V to states, shape (..., 2^N)."""
 
+    @abstractmethod
     def rotate_back(self, states: NDArray) -> NDArray:
         """Apply V^dagger to states, shape (..., 2^N)."""
 
+    @abstractmethod
     def append_to(self, circuit: QuantumCircuit) -> None:
         """Append the gates of V; a measurement in Z then measures this basis."""
 
+    @abstractmethod
     def append_inverse_to(self, circuit: QuantumCircuit) -> None:
         """Append the gates of V^dagger."""
 
+    @abstractmethod
     def string(self, mask: int) -> PauliString:
         """Return the Pauli string that V maps to the product of Z on a mask, up to its sign."""
 
     def sign(self, mask: int) -> int:
         """Return s = +-1 with V^dagger (prod_{k in mask} Z_k) V = s P, P the Pauli string of the mask."""
+        return 1
 
     def mask_of(self, string: PauliString) -> int | None:
         """Return the mask that V maps a Pauli string to, or None where the string is not diagonal in this basis."""
+        return string.mask if string == self.string(string.mask) else None
+
+    def contains(self, string: PauliString) -> bool:
+        """Return whether a Pauli string is diagonal in this basis."""
+        return self.mask_of(string) is not None
 
     def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
         """Return the sum of terms with coefficients, in the computational basis.
@@ -189,10 +208,11 @@ class Basis(Protocol):
             masks: Bit masks of the terms in the rotated basis, bit k = qubit k.
             coefficients: One for each mask.
         """
+        return sparse_pauli_op(zip(map(self.string, masks), coefficients, strict=True), self.num_qubits)
 
 
 @dataclass(frozen=True, slots=True)
-class LocalBasis:
+class LocalBasis(Basis):
     """Change the basis by one single-qubit rotation per qubit.
 
     Args:
@@ -262,26 +282,10 @@ class LocalBasis:
         """Return V^dagger (prod_{k in mask} Z_k) V as a Pauli string."""
         return PauliString(tuple((k, self.letters[k]) for k in range(self.num_qubits) if mask >> k & 1))
 
-    def contains(self, string: PauliString) -> bool:
-        """Return whether the Pauli string is diagonal in this basis."""
-        return all(self.letters[qubit] == letter for qubit, letter in string.factors)
-
-    def sign(self, mask: int) -> int:
-        """Return +1."""
-        return 1
-
     def mask_of(self, string: PauliString) -> int | None:
         """Return the qubits of a Pauli string, or None where it is not diagonal in this basis."""
-        return string.mask if self.contains(string) else None
-
-    def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
-        """Return the sum of Pauli strings with coefficients.
-
-        Args:
-            masks: Bit masks of the strings in the rotated basis, bit k = qubit k.
-            coefficients: One for each mask.
-        """
-        return sparse_pauli_op(zip(map(self.string, masks), coefficients, strict=True), self.num_qubits)
+        is_diagonal = all(self.letters[qubit] == letter for qubit, letter in string.factors)
+        return string.mask if is_diagonal else None
 
 
 @lru_cache(maxsize=256)

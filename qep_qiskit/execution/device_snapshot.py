@@ -102,19 +102,28 @@ def cut_target(target: Target, qubits: Sequence[int], without: Container[str] = 
     return found
 
 
+def configured(device: BackendV2, name: str) -> object | None:
+    """Return a value of the configuration of a device, or None where there is none.
+
+    Args:
+        device: The device.
+        name: Name of the value, as of IBM's devices.
+    """
+    configuration = getattr(device, "configuration", None)
+    return getattr(configuration(), name, None) if callable(configuration) else None
+
+
 def description_of(device: BackendV2) -> str:
     """Describe a device as JSON text with all of its standard gates; other operations are omitted."""
-    target, configuration = device.target, getattr(device, "configuration", None)
-    known = configuration() if callable(configuration) else None
-    limits = getattr(known, "rep_delay_range", None)
+    target, limits = device.target, configured(device, "rep_delay_range")
     standard = get_standard_gate_name_mapping()
     gates = {name: target[name] for name in sorted(target.operation_names) if name in standard}
     content = {
         "name": device.name,
         "num_qubits": target.num_qubits,
         "dt": target.dt,
-        "rep_delay": getattr(known, "default_rep_delay", None),
-        "rep_delay_range": None if limits is None else list(limits),
+        "rep_delay": configured(device, "default_rep_delay"),
+        "rep_delay_range": list(limits) if isinstance(limits, list | tuple) else None,
         "qubits": [[getattr(found, name) for name in _QUBIT_PROPERTIES] for found in (target.qubit_properties or [])],
         "gates": {name: _entries(where) for name, where in gates.items() if where and None not in where},
     }

@@ -19,7 +19,7 @@ from qiskit.transpiler import InstructionProperties, Target
 
 from qep_qiskit.core.circuit_bytes import bytes_of
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.execution.device_snapshot import RZZ_RANGE, DeviceSnapshot, cut_target
+from qep_qiskit.execution.device_snapshot import RZZ_RANGE, DeviceSnapshot, configured, cut_target
 
 _REP_DELAY = 250e-6
 _CIRCUIT_SECONDS = 5e-6
@@ -96,13 +96,13 @@ def _bytes_as_text(content: bytes) -> int:
 
 def rep_delay_of(device: BackendV2) -> float:
     """Delay between executions in seconds by the device's configuration, else 250 us."""
-    delay = _configured(device, "default_rep_delay")
+    delay = configured(device, "default_rep_delay")
     return _REP_DELAY if delay is None else float(delay)  # type: ignore[arg-type]
 
 
 def rep_delay_range_of(device: BackendV2) -> tuple[float, float] | None:
     """Smallest and largest delay between executions in seconds, or None where the device states none."""
-    limits = _configured(device, "rep_delay_range")
+    limits = configured(device, "rep_delay_range")
     return (float(limits[0]), float(limits[1])) if isinstance(limits, list | tuple) else None
 
 
@@ -124,12 +124,6 @@ def checked_rep_delay(device: BackendV2, seconds: float | None) -> float | None:
     return seconds
 
 
-def _configured(device: BackendV2, name: str) -> object | None:
-    """An entry of the configuration of IBM's devices, or None."""
-    configuration = getattr(device, "configuration", None)
-    return getattr(configuration(), name, None) if callable(configuration) else None
-
-
 def is_fractional(device: BackendV2) -> bool:
     """Whether circuits for the device have `rzz`."""
     return "rzz" in device.target.operation_names
@@ -139,7 +133,7 @@ def offers_fractional_gates(device: BackendV2) -> bool:
     """Whether the device has `rzz` of any angle that its default target does not offer."""
     if is_fractional(device) or "cz" not in device.target.operation_names:
         return False
-    names = _configured(device, "supported_instructions")
+    names = configured(device, "supported_instructions")
     return bool(_calibrated(device, "rzz")) or (isinstance(names, list | tuple) and "rzz" in names)
 
 
