@@ -75,6 +75,14 @@ class Outcomes(ABC):
     mark: ClassVar[str] = ""
     """What tells packed outcomes of this kind from others: a key of their numbers. Empty where none are packed."""
 
+    kinds: ClassVar[dict[str, type[Outcomes]]] = {}
+    """Kinds that can be packed, by their marks."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.mark:
+            Outcomes.kinds[cls.mark] = cls  # the last of a mark: slots make a class anew
+
     if TYPE_CHECKING:  # a field would take a property of a base class for its default
 
         @property
@@ -138,17 +146,8 @@ def unpacked(numbers: Mapping[str, Any], array: NDArray) -> Outcomes:
     Raises:
         KeyError: There is no such kind.
     """
-    kinds = {kind.mark: kind for kind in _kinds()}  # the last: slots make a class anew
-    mark = next((mark for mark in kinds if mark in numbers), "a mark of outcomes")
-    return kinds[mark].of_packed(numbers, array)
-
-
-def _kinds() -> list[type[Outcomes]]:
-    """Return all kinds that can be packed, in the order of their definition."""
-    found: list[type[Outcomes]] = list(Outcomes.__subclasses__())
-    for kind in found:
-        found += kind.__subclasses__()
-    return [kind for kind in found if kind.mark]
+    mark = next((mark for mark in Outcomes.kinds if mark in numbers), "a mark of outcomes")
+    return Outcomes.kinds[mark].of_packed(numbers, array)
 
 
 @short_repr
