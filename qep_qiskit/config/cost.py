@@ -9,7 +9,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.named import imported, is_named
-from qep_qiskit.config.section import Section
+from qep_qiskit.config.section import Section, same_as
 from qep_qiskit.core.errors import ConfigError, NetworkError
 from qep_qiskit.core.operators import PauliString, sparse_pauli_op
 from qep_qiskit.core.registry import Registry
@@ -91,7 +91,7 @@ class LossCost(CostSection):
     loss: str = "squared_error"
     """``squared_error``, ``cross_entropy``, ``negative_abs`` (minus the sum of |<O>|, without targets), or
     ``module:name`` of a user-defined loss."""
-    gain: float = Field(default=3.0, gt=0)
+    gain: float = same_as(CrossEntropy, "gain")
     """Factor on the expectations in the softmax of the cross-entropy."""
     observables: list[str] | None = Field(default=None, min_length=1)
     """Outputs instead of Z of the output spins: Pauli strings, or sums such as ``0.2 - 0.08 Z0 Z1``."""
@@ -141,7 +141,7 @@ class LossCost(CostSection):
     def _loss(self) -> Loss:
         if self.loss in LOSSES:
             make = LOSSES.find(self.loss)
-            return make(self.gain) if make is CrossEntropy else make()
+            return self.made(CrossEntropy) if make is CrossEntropy else make()
         if not is_named(self.loss):
             raise ConfigError(
                 f"cost.loss: expected {', '.join(LOSSES.kinds)} or module:name of your own, got '{self.loss}'"

@@ -130,10 +130,10 @@ class PilotConfig(Section):
 class ContrastConfig(Section):
     """Nudged phases of the gradient estimate."""
 
-    kind: Annotated[str, Known(STENCILS, more=("fluctuations",))] = "symmetric"
+    kind: Annotated[str, Known(STENCILS, more=("fluctuations",))] = same_as(Contrast, "kind")
     """Stencil of nudged phases; or ``fluctuations``, without nudges: covariances in Gibbs states (`preparation.kind =
     "thermal"`), for classical networks with shots or exact, for quantum networks exact only."""
-    beta: float | Literal["auto"] = 0.3
+    beta: float | Literal["auto"] = same_as(Contrast, "beta")
     """Nudge strength beta; of either sign for ``one_sided``. ``auto``: the optimal one for the given shots, determined
     by pilots."""
     pilot: PilotConfig = PilotConfig()

@@ -117,7 +117,7 @@ class Contrast:
     """
 
     kind: str = "symmetric"
-    beta: float = 0.1
+    beta: float = 0.3
 
     def __post_init__(self) -> None:
         if self.kind != _FLUCTUATIONS and self.kind not in STENCILS:

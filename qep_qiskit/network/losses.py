@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.limits import Positive, check_limits
 
 _STEP = 1e-4
 
@@ -150,11 +151,10 @@ class CrossEntropy:
         array([0.69314718])
     """
 
-    gain: float = 3.0
+    gain: Positive = 3.0
 
     def __post_init__(self) -> None:
-        if not self.gain > 0:
-            raise NetworkError(f"gain: expected a positive number, got {self.gain}")
+        check_limits(self, error=NetworkError)
 
     def _log_probabilities(self, outputs: NDArray) -> NDArray:
         shifted = self.gain * (outputs - outputs.max(axis=1, keepdims=True))

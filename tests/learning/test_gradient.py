@@ -100,7 +100,7 @@ def estimator_of(hamiltonian, *, shots=None, preparation=None, measures_free_cos
     return GradientEstimator(
         hamiltonian=hamiltonian,
         preparation=preparation or ExactPreparation(),
-        contrast=Contrast(**contrast),
+        contrast=Contrast(**{"beta": 0.1} | contrast),
         shots=shots,
         measures_free_cost=measures_free_cost,
     )
@@ -203,7 +203,9 @@ def test_clamped_inputs_that_are_zero_have_no_gradient(rng):
     network = IsingNetwork(graph=chain(2), outputs=(1,), inputs=ClampedInputs.all_to(2, (0, 1)))
     hamiltonian = NudgedHamiltonian(network, LossOnExpectations.on_spins((1,), 2))
     weights = rng.uniform(0.3, 1.0, network.layout.num_weights)
-    found = exact_contrast(hamiltonian, weights, Contrast(), np.array([[0.0, 1.0]]), np.array([[-1.0]])).gradient
+    found = exact_contrast(
+        hamiltonian, weights, Contrast(beta=0.1), np.array([[0.0, 1.0]]), np.array([[-1.0]])
+    ).gradient
     silent = [name.startswith("W[0") for name in network.layout.names]
     assert not found[silent].any()
     assert found[~np.array(silent)].all()

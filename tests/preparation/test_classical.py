@@ -168,7 +168,7 @@ def test_spins_are_measured_as_they_are(size, rng):
     estimator = GradientEstimator(
         hamiltonian=NudgedHamiltonian(network, LossOnExpectations.on_spins((0,), size)),
         preparation=Fixed(states),
-        contrast=Contrast(),
+        contrast=Contrast(beta=0.1),
         shots=7,
     )
     seeds = Seeds(0)
@@ -207,7 +207,7 @@ def test_spins_have_no_outcomes_in_other_bases():
     cost = OperatorCost.from_terms([CostTerm(string=PauliString.of("X", 0), coefficient=1.0)], 2)
     states = SpinConfigurations(spins=np.ones((4, 2), dtype=np.int8), energies=np.zeros(4))
     estimator = GradientEstimator(
-        hamiltonian=NudgedHamiltonian(network, cost), preparation=Fixed(states), contrast=Contrast(), shots=None
+        hamiltonian=NudgedHamiltonian(network, cost), preparation=Fixed(states), contrast=Contrast(beta=0.1), shots=None
     )
     work = estimator.estimate(np.zeros(5), np.zeros((2, 0)), np.zeros((2, 0)), KEY)
     with pytest.raises(ConfigError, match="group X: classical spins have outcomes in the Z basis only"):
