@@ -51,6 +51,9 @@ if TYPE_CHECKING:
     from qep_qiskit.core.program import LayerProgram as LayerProgram
     from qep_qiskit.core.program import lower as lower
     from qep_qiskit.core.seeds import Seeds as Seeds
+    from qep_qiskit.device.service import JobView as JobView
+    from qep_qiskit.device.service import RemoteDevice as RemoteDevice
+    from qep_qiskit.device.usage import Price as Price
     from qep_qiskit.device.usage import estimated_qpu_seconds as estimated_qpu_seconds
     from qep_qiskit.execution import Executor as Executor
     from qep_qiskit.execution import GroupMeasurement as GroupMeasurement
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
     from qep_qiskit.execution import VectorExecutor as VectorExecutor
     from qep_qiskit.execution.aer import AerExecutor as AerExecutor
     from qep_qiskit.execution.aer import device_executor as device_executor
+    from qep_qiskit.execution.circuits import transpile_on as transpile_on
     from qep_qiskit.learning import Adam as Adam
     from qep_qiskit.learning import AdaptiveShots as AdaptiveShots
     from qep_qiskit.learning import Callback as Callback

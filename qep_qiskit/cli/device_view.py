@@ -8,6 +8,7 @@ from rich.console import Console
 
 from qep_qiskit.cli.streams import tell
 from qep_qiskit.device.remote import RemoteExecutor
+from qep_qiskit.device.usage import QPU_SECONDS, unbound
 from qep_qiskit.report.fitted_table import FittedTable
 
 if TYPE_CHECKING:
@@ -22,7 +23,11 @@ def show_start(estimate: RunEstimate) -> None:
     """
     cost, console = estimate.run, Console(stderr=True)
     about = "" if estimate.fixed else "about "
-    seconds = f"{about}{cost.qpu_seconds:,.1f} estimated, {estimate.max_qpu_seconds:,g} at most"
+    unit, seconds = estimate.unit, f"{about}{cost.qpu_seconds:,.1f} estimated, {estimate.max_qpu_seconds:,g} at most"
+    if unit != QPU_SECONDS:
+        price = f"{about}{cost.price:,.2f} {unit}. " if unit else ""
+        tell(f"{estimate.device}: {about}{cost.jobs:,} jobs, {cost.executions:,} executions. {price}{unbound(unit)}")
+        return
     left = "no limit" if estimate.remaining_seconds is None else f"{estimate.remaining_seconds:,.0f} QPU seconds left"
     if not console.is_terminal:
         tell(

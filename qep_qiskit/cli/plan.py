@@ -12,6 +12,7 @@ from rich.console import Console
 
 from qep_qiskit.config import Experiment, from_file
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.device.usage import QPU_SECONDS, Price, price_of, unbound
 from qep_qiskit.runs.training import device_of
 
 
@@ -33,29 +34,36 @@ def _planned(experiment: Experiment) -> dict[str, Any]:
     from qep_qiskit.plan.requests import record_run
     from qep_qiskit.plan.savings import savings
 
-    device, fractional, remaining = _device(experiment)
+    device, fractional, remaining, price = _device(experiment)
     requests = record_run(experiment)
-    circuits = circuits_on(experiment, device)
+    circuits = circuits_on(experiment, device, price)
     plan = estimate_requests(requests, circuits, experiment, remaining_seconds=remaining)
     found = savings(experiment, requests, circuits, fractional)
     return plan.record() | {"savings": [asdict(saving) for saving in found]}
 
 
-def _device(experiment: Experiment) -> tuple[BackendV2, BackendV2 | None, float | None]:
-    """Return the device, the same with fractional gates if the run lacks them, and the remaining QPU seconds."""
+def _device(experiment: Experiment) -> tuple[BackendV2, BackendV2 | None, float | None, Price | None]:
+    """Return the device, the same with fractional gates if the run lacks them, the remaining QPU seconds and the price.
+
+    The price is None for that of IBM's service.
+    """
     config, size = experiment.config, experiment.network.num_qubits
     remote = device_of(experiment)
     from qep_qiskit.config.local_device import fractional_of, local_device, whole_device
     from qep_qiskit.plan.estimate import remaining_seconds
 
     if remote is not None:
-        return remote.backend, fractional_of(config, remote.whole), remaining_seconds(experiment, remote)
+        remaining = remaining_seconds(experiment, remote)
+        return remote.backend, fractional_of(config, remote.whole), remaining, remote.price
+    if config.execution.where.is_of_provider:
+        device = config.execution.provider_device(size)
+        return device, None, None, price_of(device)
     if not config.execution.where.is_snapshot:
         raise ConfigError(
             f"execution.backend: '{config.execution.backend}' charges nothing; name a device with --backend, such as "
             "fake_torino"
         )
-    return local_device(config, size), fractional_of(config, lambda: whole_device(config, size)), None
+    return local_device(config, size), fractional_of(config, lambda: whole_device(config, size)), None, None
 
 
 def _print(plan: dict[str, Any], title: str) -> None:
@@ -63,7 +71,8 @@ def _print(plan: dict[str, Any], title: str) -> None:
 
     console = Console()
     console.print(cost_table(plan, title=title))
-    console.print(allocation_table(plan))
+    if plan["unit"] == QPU_SECONDS:
+        console.print(allocation_table(plan))
     for program in plan["programs"]:
         console.print(transpilation_table(program))
         console.print()
@@ -75,8 +84,9 @@ def _print(plan: dict[str, Any], title: str) -> None:
 
 def _sentences(plan: dict[str, Any]) -> list[str]:
     """Return the assumptions of the tables, and whether the run would start."""
+    in_seconds = plan["unit"] == QPU_SECONDS
     delay = f"Executions {1e6 * plan['rep_delay']:g} us apart; seconds by a fit to what was charged, good to 4 %."
-    found = [delay]
+    found = [delay] if in_seconds else [unbound(plan["unit"])]
     if not plan["fixed"]:
         found.append("Counts are an estimate: what is measured decides some of them (shots are those at the start).")
     if not plan["fits_into_jobs"]:
@@ -91,4 +101,6 @@ def _sentences(plan: dict[str, Any]) -> list[str]:
     account = "" if remaining is None else f", and {remaining:,.0f} s that the account has left"
     if plan["mode"] == "session":
         found.append("A session is charged by the clock from its first job on: its price is not less than this.")
+    if not in_seconds:
+        return found
     return [*found, f"On a device this run {verdict}: {seconds} against {limit}{account}."]

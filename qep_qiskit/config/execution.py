@@ -14,7 +14,8 @@ from qep_qiskit.config.named import provider_backend
 from qep_qiskit.config.section import Section, keys
 from qep_qiskit.core.errors import ConfigError, ResourceError
 from qep_qiskit.core.memory import require_memory
-from qep_qiskit.device.provider import retrieval_of
+from qep_qiskit.device.provider import ProviderDevice, retrieval_of
+from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.execution.noisy import MOST_QUBITS
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
@@ -95,7 +96,7 @@ class ExecutionConfig(Section):
     def is_remote(self) -> bool:
         """Whether requests go to a device behind a service, whose jobs are stored in a ledger."""
         where = self.where
-        return where.is_ibm or (where.is_of_provider and retrieval_of(self.provider_device(0)) is not None)
+        return where.is_ibm or (where.is_of_provider and self.provider_remote() is not None)
 
     @property
     def is_ideal(self) -> bool:
@@ -198,6 +199,17 @@ class ExecutionConfig(Section):
         """Whether folders of the run hold what belongs to an account, and are for their owner only."""
         return self.where.is_ibm or self.instance is not None or bool(self.backend_options)
 
+    def provider_remote(self) -> RemoteDevice | None:
+        """Return the device of a provider whose jobs are retrieved by id; None where they cannot be.
+
+        Raises:
+            ConfigError: The backend cannot be made.
+        """
+        made = provider_backend(self.where.device, self.backend_options)
+        if isinstance(made, RemoteDevice):
+            return made
+        return ProviderDevice(made, self.backend) if retrieval_of(made) is not None else None
+
     def provider_device(self, num_qubits: int) -> BackendV2:
         """Return the backend of a provider; it is made once for each factory and options.
 
@@ -208,7 +220,8 @@ class ExecutionConfig(Section):
             ConfigError: The backend cannot be made.
             ResourceError: The backend has too few qubits.
         """
-        made = provider_backend(self.where.device, self.backend_options)
+        found = provider_backend(self.where.device, self.backend_options)
+        made = found.backend if isinstance(found, RemoteDevice) else found
         if made.num_qubits is not None and made.num_qubits < num_qubits:
             raise ResourceError(
                 f"execution.backend: {self.backend} has {made.num_qubits} qubits, the network needs {num_qubits}"

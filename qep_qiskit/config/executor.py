@@ -14,7 +14,6 @@ from qep_qiskit.core.errors import ConfigError, NoLedgerWarning
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.device.ledger import JobLedger
-from qep_qiskit.device.provider import ProviderDevice
 from qep_qiskit.device.remote import Pace, RemoteExecutor
 from qep_qiskit.device.retries import RetryPolicy
 from qep_qiskit.device.service import RemoteDevice
@@ -97,14 +96,18 @@ def _provider_executor(config: Config, seeds: Seeds, num_qubits: int) -> Sampler
     """Return the executor of a backend whose jobs cannot be retrieved by id: simulators, and some providers."""
     _require_shots(config, num_qubits)
     device = config.execution.provider_device(num_qubits)
+    _warn_of_no_ledger(config)
+    place = transpile_on(device, seeds, _OPTIMIZATION, config.network.device_qubits)
+    return SamplerExecutor(device, seeds, optimization_level=_OPTIMIZATION, place=place)
+
+
+def _warn_of_no_ledger(config: Config) -> None:
     warn(
         NoLedgerWarning,
         "execution.backend: jobs of this backend cannot be retrieved by id, so there is no ledger: what is under way "
         "when a run is killed is measured, and paid, again",
         detail=config.execution.backend,
     )
-    place = transpile_on(device, seeds, _OPTIMIZATION, config.network.device_qubits)
-    return SamplerExecutor(device, seeds, optimization_level=_OPTIMIZATION, place=place)
 
 
 def _own_executor(config: Config, seeds: Seeds) -> Executor:
@@ -119,6 +122,7 @@ def _own_executor(config: Config, seeds: Seeds) -> Executor:
             f"execution.backend: expected '{section.backend}' to make an executor, with submit and collect, got "
             f"{type(made).__name__}"
         )
+    _warn_of_no_ledger(config)
     return made
 
 
@@ -136,7 +140,9 @@ def build_device(config: Config, num_qubits: int) -> RemoteDevice:
     """
     section = config.execution
     if section.where.is_of_provider:
-        return ProviderDevice(config.execution.provider_device(num_qubits), section.backend)
+        remote = section.provider_remote()
+        assert remote is not None
+        return remote
     return live_device(
         config,
         num_qubits,

@@ -12,9 +12,10 @@ from typing import Any
 from qiskit.providers import BackendV2
 
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.device.service import RemoteDevice
 
 _KEY = "execution.backend"
-_made: dict[str, BackendV2] = {}
+_made: dict[str, BackendV2 | RemoteDevice] = {}
 
 
 def is_named(text: str) -> bool:
@@ -43,11 +44,12 @@ def imported(key: str, text: str) -> Any:
         sys.path.pop(0)
 
 
-def provider_backend(text: str, options: Mapping[str, Any]) -> BackendV2:
-    """Return the backend of a provider; it is made once for each factory and options.
+def provider_backend(text: str, options: Mapping[str, Any]) -> BackendV2 | RemoteDevice:
+    """Return the backend or device of a provider; it is made once for each factory and options.
 
     Args:
-        text: ``package.module:factory``; the factory is a function or a class that returns a `BackendV2`.
+        text: ``package.module:factory``; the factory is a function or a class that returns a `BackendV2` or a
+            `RemoteDevice`.
         options: Keyword arguments of the factory.
 
     Raises:
@@ -59,15 +61,17 @@ def provider_backend(text: str, options: Mapping[str, Any]) -> BackendV2:
     return _made[key]
 
 
-def _new_backend(text: str, options: Mapping[str, Any]) -> BackendV2:
+def _new_backend(text: str, options: Mapping[str, Any]) -> BackendV2 | RemoteDevice:
     factory = imported(_KEY, text)
     if not callable(factory):
         raise ConfigError(
             f"{_KEY}: expected '{text}' to be a function or class that makes a backend, got {type(factory).__name__}"
         )
     made = called(factory, text, "backend", **options)
-    if not isinstance(made, BackendV2):
-        raise ConfigError(f"{_KEY}: expected '{text}' to return a BackendV2 of Qiskit, got {type(made).__name__}")
+    if not isinstance(made, BackendV2 | RemoteDevice):
+        raise ConfigError(
+            f"{_KEY}: expected '{text}' to return a BackendV2 of Qiskit or a RemoteDevice, got {type(made).__name__}"
+        )
     return made
 
 

@@ -22,9 +22,8 @@ from qiskit.providers import BackendV2
 from qep_qiskit.core.errors import DeviceError, QepError
 from qep_qiskit.device.service import JobView, LostError, RefusedError, RemoteDevice
 from qep_qiskit.device.specification import JobSpecification
-from qep_qiskit.device.usage import Price
-from qep_qiskit.execution.backend_runs import BackendRuns, bits_of_result, bound_rows
-from qep_qiskit.execution.bound_circuits import takes_free_angles
+from qep_qiskit.device.usage import Price, price_of
+from qep_qiskit.execution.backend_runs import bits_of_result, bound_rows, runs_of
 from qep_qiskit.execution.result_bits import REGISTER
 
 _RETRIEVALS = ("retrieve_job", "job", "retrieve_task", "get_job")
@@ -69,12 +68,7 @@ class ProviderDevice(RemoteDevice):
             raise DeviceError(
                 f"execution.backend: '{instance}' has no method that retrieves a job by id ({', '.join(_RETRIEVALS)})"
             )
-        if not takes_free_angles(backend, 3):
-            raise DeviceError(
-                f"execution.backend: the transpiler of '{instance}' takes no free angles, which jobs in a ledger need; "
-                "name a backend whose jobs are not retrieved"
-            )
-        self._backend, self._instance, self._job, self._runs = backend, instance, retrieval, BackendRuns(backend)
+        self._backend, self._instance, self._job, self._runs = backend, instance, retrieval, runs_of(backend)
         self.name = str(backend.name or instance)
 
     @property
@@ -104,10 +98,9 @@ class ProviderDevice(RemoteDevice):
         return self.backend.max_circuits
 
     @property
-    def price(self) -> Price | None:
-        """Price that the backend states as its attribute ``price``; None without one."""
-        found = getattr(self.backend, "price", None)
-        return found if isinstance(found, Price) else None
+    def price(self) -> Price:
+        """Price that the backend states as its attribute ``price``; unknown without one."""
+        return price_of(self.backend)
 
     def send(self, specification: JobSpecification, tags: Sequence[str], most_seconds: int) -> str:
         """Send a job once, and return its id.

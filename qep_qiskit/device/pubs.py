@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -27,13 +26,15 @@ from qep_qiskit.core.program import LayerProgram, lower
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device.basis_layers import basis_layer
 from qep_qiskit.device.specification import JobOutline, JobSpecification, Pub, PubOutline, jobs_of, jobs_of_any_size
-from qep_qiskit.execution.circuits import MeasuredCircuits, Transpile, filled
+from qep_qiskit.execution.bound_circuits import takes_free_angles
+from qep_qiskit.execution.circuits import MeasuredCircuits, filled, transpile_on
 from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.fractional import Columns, Fit, bounds_rzz
 from qep_qiskit.execution.interface import Request
 from qep_qiskit.execution.sampler_options import SamplerOptions
-from qep_qiskit.execution.transpilation import TranspiledProgram, place
+from qep_qiskit.execution.transpilation import TranspiledProgram
 
+_OPTIMIZATION = 3
 _FRACTIONAL = frozenset({"rx", "rzz"})
 
 _TemplateKey = tuple[LayerProgram, tuple[Basis, ...], int, Fit | None]
@@ -79,7 +80,7 @@ class DeviceCircuits:
         options: SamplerOptions | None = None,
     ) -> None:
         self._device, self._store, self._options = device, store, options or SamplerOptions()
-        self._transpile = template_transpile(device, seeds, layout)
+        self._transpile = transpile_on(device, seeds, _OPTIMIZATION, layout, synthesis=lower)
         self._circuits = MeasuredCircuits(self._stored)
         self._calibrations: Cache[tuple[LayerProgram, int], QuantumCircuit] = Cache()
         self._templates: Cache[_TemplateKey, tuple[QuantumCircuit, NDArray[np.float64]]] = Cache()
@@ -94,7 +95,7 @@ class DeviceCircuits:
         if kept is None:
             kept = _packed(self._transpile(program))
             self._store.keep_circuit(name, kept)
-        return _unpacked(kept, self._device)
+        return _unpacked(kept, self._device if takes_free_angles(self._device, _OPTIMIZATION) else None)
 
     def jobs(self, request: Request) -> tuple[JobSpecification, ...]:
         """Build the jobs of a request, one for each number of shots.
@@ -206,18 +207,6 @@ class DeviceCircuits:
         return *self._templates.of((program, bases, folding, fit), template), columns
 
 
-def template_transpile(device: BackendV2, seeds: Seeds, layout: Sequence[int] | None = None) -> Transpile:
-    """Make a function that transpiles programs for a device, with the program's parameters as circuit parameters.
-
-    Args:
-        device: The device.
-        seeds: Root of the transpiler's seed.
-        layout: Initial qubits of the device for all programs; None for the transpiler's choice.
-    """
-    seed = seeds.simulator_seed("transpiler") % 2**31
-    return partial(place, backend=device, optimization_level=3, seed=seed, layout=layout, synthesis=lower)
-
-
 def _packed(transpiled_program: TranspiledProgram) -> bytes:
     return json.dumps(transpiled_program.outputs).encode() + b"\n" + bytes_of(transpiled_program.circuit)
 
@@ -230,7 +219,7 @@ def _circuit_in(content: bytes) -> QuantumCircuit:
     return found
 
 
-def _unpacked(content: bytes, device: BackendV2) -> TranspiledProgram:
+def _unpacked(content: bytes, device: BackendV2 | None) -> TranspiledProgram:
     outputs, circuit = content.split(b"\n", 1)
     found = _circuit_in(circuit)
     return TranspiledProgram(

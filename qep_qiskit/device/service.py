@@ -67,6 +67,11 @@ class JobView:
         position: Position in the queue, or None where the service does not say.
         starts: Estimated start in seconds since the epoch, or None where the service does not say.
         tags: Tags of the job, or None where the service does not say.
+
+    Example:
+        >>> view = qep.JobView(state="waiting", position=3, tags=("qep", "mine"))
+        >>> view.carries("mine"), view.carries("other")
+        (True, False)
     """
 
     state: Literal["waiting", "done", "failed", "cancelled"]
@@ -89,6 +94,23 @@ class RemoteDevice(ABC):
     A vendor whose jobs need more than `ProviderDevice` does derives a class from this one, and names a function that
     makes it in ``execution.backend``. Every call may raise `RefusedError`, `BusyError` and `LostError`. Results,
     states and charges are asked for by the id of a job, and must not need the device itself: it may be gone by then.
+
+    Example:
+        >>> class Machine(qep.RemoteDevice):
+        ...     name, instance, price = "machine", "me", qep.Price(unit="EUR", per_job=2.0)
+        ...     backend = None  # a BackendV2
+        ...     def send(self, specification, tags, most_seconds):
+        ...         circuits = [(pub.circuit, pub.values) for pub in specification.pubs]  # run them, return the id
+        ...     def job_view(self, job_id):
+        ...         return qep.JobView(state="done")
+        ...     def fetch(self, job_id, specification):
+        ...         return []  # for every PUB bits of shape (..., shots, bytes)
+        ...     def raw_result(self, job_id):
+        ...         return "{}"
+        ...     def cancel(self, job_id):
+        ...         raise NotImplementedError
+        >>> Machine().price.of(jobs=3), Machine().lists_jobs, Machine().remaining_seconds()
+        (6.0, False, None)
     """
 
     name: str
@@ -155,9 +177,9 @@ class RemoteDevice(ABC):
         """Cancel a job."""
 
     @property
-    def price(self) -> Price | None:
-        """Price of jobs, in QPU seconds or another unit; None where it is unknown."""
-        return None
+    def price(self) -> Price:
+        """Price of jobs, in QPU seconds or another unit; that of an unknown price has no unit."""
+        return Price(unit="")
 
     def whole(self) -> BackendV2:
         """Return the device with all of its gates, also those that jobs do not use.
@@ -205,7 +227,7 @@ class RemoteDevice(ABC):
         Args:
             specification: Circuits, shots and options of the job.
         """
-        if self.price is None or not self.price.in_seconds:
+        if not self.price.in_seconds:
             return 0.0
         return self.estimated_price(specification) or 0.0
 
@@ -216,7 +238,7 @@ class RemoteDevice(ABC):
             specification: Circuits, shots and options of the job.
         """
         price = self.price
-        if price is None:
+        if not price.unit:
             return None
         made = specification.options.executions(specification.shots)
         return price.of(jobs=1) + sum(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from qep_qiskit.core.errors import ResourceError
 
@@ -18,7 +19,8 @@ class Price:
     """Price of jobs, linear in what they contain, in the unit of the device.
 
     Args:
-        unit: ``"QPU seconds"``, which count towards `execution.max_qpu_seconds`, or another unit, such as ``"USD"``.
+        unit: ``"QPU seconds"``, which count towards `execution.max_qpu_seconds`, another unit, such as ``"USD"``, or
+            nothing where the price is unknown.
         per_job: Price of a job.
         per_circuit: Price of a circuit with all values bound.
         per_execution: Price of one execution of a circuit.
@@ -53,6 +55,16 @@ class Price:
         return self.per_job * jobs + self.per_circuit * circuits + each * executions
 
 
+def price_of(backend: Any) -> Price:
+    """Return the price that a backend states as its attribute ``price``; unknown without one.
+
+    Args:
+        backend: The backend.
+    """
+    found = getattr(backend, "price", None)
+    return found if isinstance(found, Price) else Price(unit="")
+
+
 def qpu_seconds_price(rep_delay: float = 250e-6) -> Price:
     """Return the price at IBM's service: 2 s a job, and for every execution its delay, its circuit and 10 us.
 
@@ -82,6 +94,16 @@ def estimated_qpu_seconds(
         34.5
     """
     return qpu_seconds_price(rep_delay).of(jobs=jobs, executions=executions, circuit_seconds=circuit_seconds)
+
+
+def unbound(unit: str) -> str:
+    """Return the sentence that says why `execution.max_qpu_seconds` does not limit what a device charges.
+
+    Args:
+        unit: Unit of the price, other than QPU seconds; empty where the price is unknown.
+    """
+    price = f"The price of this device is in {unit}" if unit else "The price of this device is not known"
+    return f"{price}: execution.max_qpu_seconds counts QPU seconds, and does not limit it."
 
 
 def require_qpu_seconds(seconds: float, limit: float, remaining: float | None = None) -> None:

@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,7 @@ from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
 from qiskit.providers import BackendV2
 
 from qep_qiskit.core.errors import QepError, ResultError
+from qep_qiskit.execution.bound_circuits import takes_free_angles, transpiled
 from qep_qiskit.execution.result_bits import bits_of_experiment, registers_of, require_bits
 from qep_qiskit.outcomes.checks import num_bytes_of
 
@@ -158,6 +160,20 @@ class BackendRuns:
             result = job.result()
             status = _status_of(job)
         return bits_of_result(result, some, shots, self.name, np.random.default_rng([seed, 1]), status)
+
+
+def runs_of(backend: BackendV2, optimization_level: int = 3, seed: int = 0) -> BackendRuns:
+    """Return the runs of a backend. Where its transpiler takes no free angles, circuits are transpiled once bound.
+
+    Args:
+        backend: The backend.
+        optimization_level: Optimisation level of the transpiler, 0 to 3.
+        seed: Seed of the transpiler.
+    """
+    if takes_free_angles(backend, optimization_level):
+        return BackendRuns(backend)
+    finish = partial(transpiled, backend=backend, optimization_level=optimization_level, seed=seed)
+    return BackendRuns(backend, finish=finish)
 
 
 def bound_rows(bound: BoundCircuits) -> list[QuantumCircuit]:

@@ -14,7 +14,7 @@ from qiskit.providers import BackendV2
 from qep_qiskit.core.cache import Cache
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.operators import CommutingGroup
-from qep_qiskit.core.program import LayerProgram
+from qep_qiskit.core.program import LayerProgram, to_circuit_per_gate
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution.bound_circuits import takes_free_angles
 from qep_qiskit.execution.folding import folded
@@ -27,6 +27,7 @@ Bound = tuple[NDArray[np.int64], QuantumCircuit, NDArray[np.float64]]
 _MOST_FITTED = 256
 
 Transpile = Callable[[LayerProgram], TranspiledProgram]
+Synthesis = Callable[[LayerProgram], QuantumCircuit]
 
 
 def measured_circuit(program_circuit: QuantumCircuit, group: CommutingGroup) -> QuantumCircuit:
@@ -213,7 +214,12 @@ def _twirl_layer(size: int, group: CommutingGroup | None = None) -> QuantumCircu
 
 
 def transpile_on(
-    backend: BackendV2 | None, seeds: Seeds, optimization_level: int, layout: Sequence[int] | None = None
+    backend: BackendV2 | None,
+    seeds: Seeds,
+    optimization_level: int,
+    layout: Sequence[int] | None = None,
+    *,
+    synthesis: Synthesis = to_circuit_per_gate,
 ) -> Transpile:
     """Make a function that transpiles programs for a backend, with a transpiler seed from the run's seeds.
 
@@ -225,9 +231,19 @@ def transpile_on(
         seeds: Root of the random streams.
         optimization_level: Optimisation level of the transpiler, 0 to 3.
         layout: Initial qubits of the backend for the program's qubits; None for the transpiler's choice.
+        synthesis: Makes the circuit of a program, by default with one parameter for every rotation.
 
     Raises:
         ConfigError: A layout is given for a backend whose transpiler accepts no free angles.
+
+    Example:
+        >>> from qiskit.providers.fake_provider import GenericBackendV2
+        >>> line = GenericBackendV2(5, coupling_map=[[0, 1], [1, 2], [2, 3], [3, 4]], seed=1)
+        >>> place = qep.transpile_on(line, qep.Seeds(0), 2, layout=[3, 1])
+        >>> found = place(qep.hardware_efficient(2, depth=0))
+        >>> found.outputs
+        (3, 1)
+        >>> executor = qep.SamplerExecutor(line, qep.Seeds(0), place=place)
     """
     seed = seeds.simulator_seed("transpiler") % 2**31
     if backend is not None and not takes_free_angles(backend, optimization_level):
@@ -237,4 +253,6 @@ def transpile_on(
                 "qubits of its own; name a graph other than 'native'"
             )
         backend = None
-    return partial(place, backend=backend, optimization_level=optimization_level, seed=seed, layout=layout)
+    return partial(
+        place, backend=backend, optimization_level=optimization_level, seed=seed, layout=layout, synthesis=synthesis
+    )

@@ -42,6 +42,20 @@ def backend_behind(sampler: Any) -> Any:
     return None
 
 
+def gates_of_run_noise(sampler: Any) -> list[str] | None:
+    """Return the gates that circuits must have for the noise in the run options of a sampler; None without noise.
+
+    Noise of the backend itself restricts the gates of its target. Noise in run options does not: it acts on the gates
+    of its model only, and gates of other names would have none.
+
+    Args:
+        sampler: The sampler.
+    """
+    options = dict(_items(getattr(sampler, "options", None))).get("run_options")
+    noise = options.get("noise_model") if isinstance(options, Mapping) else None
+    return None if noise is None else [str(name) for name in noise.basis_gates]
+
+
 def seed_in_sight(sampler: Any) -> str | None:
     """Return where a sampler, its options or its backend have a fixed seed; None if none is visible."""
     own = getattr(sampler, "seed", None)

@@ -13,18 +13,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
+from qiskit.circuit.library import get_standard_gate_name_mapping
 from qiskit.primitives import BaseSamplerV2
 from qiskit.providers import BackendV2
+from qiskit.transpiler import Target
 
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.execution.backend_runs import BackendRuns, Runs, SamplerFactory, SamplerRuns, most_shots
-from qep_qiskit.execution.bound_circuits import takes_free_angles, transpiled
+from qep_qiskit.execution.backend_runs import Runs, SamplerFactory, SamplerRuns, most_shots, runs_of
 from qep_qiskit.execution.circuits import Bound, MeasuredCircuits, Transpile, transpile_on
+from qep_qiskit.execution.device_snapshot import DeviceSnapshot
 from qep_qiskit.execution.interface import GroupMeasurement, Request, ShotData
-from qep_qiskit.execution.repeats import Repeats, backend_behind, require_unseeded
+from qep_qiskit.execution.repeats import Repeats, backend_behind, gates_of_run_noise, require_unseeded
 from qep_qiskit.execution.sampling import LocalExecutor
 from qep_qiskit.execution.twirled_readout import in_randomizations, untwirled
 from qep_qiskit.outcomes import BitMemory
@@ -78,17 +80,15 @@ class SamplerExecutor(LocalExecutor):
     ) -> None:
         super().__init__(seeds)
         backend = _backend_of(target)
-        self._runs = _runs(target, sampler_factory)
-        own_runs = sampler_factory is None and isinstance(target, BackendV2)
-        if own_runs and not takes_free_angles(target, optimization_level):
-            seed = seeds.simulator_seed("transpiler") % 2**31
-            finish = partial(transpiled, backend=target, optimization_level=optimization_level, seed=seed)
-            self._runs = BackendRuns(target, finish=finish)
+        if sampler_factory is None and isinstance(target, BackendV2):
+            self._runs: Runs = runs_of(target, optimization_level, seeds.simulator_seed("transpiler") % 2**31)
+        else:
+            self._runs = _sampler_runs(target, sampler_factory)
         self.backend_name = self._runs.name
         self._most_shots = most_shots(backend)
         self._repeats = Repeats(self.backend_name)
         self._circuits = MeasuredCircuits(
-            place or transpile_on(None if _takes_everything(target, backend) else backend, seeds, optimization_level)
+            place or transpile_on(_transpiled_for(target, backend), seeds, optimization_level)
         )
 
     def circuit(self, program: LayerProgram, group: CommutingGroup, folding: int = 1) -> QuantumCircuit:
@@ -185,20 +185,25 @@ def _backend_of(target: Any) -> BackendV2 | None:
     return backend_behind(target)
 
 
-def _takes_everything(target: Any, backend: BackendV2 | None) -> bool:
-    """Whether a sampler's backend runs circuits without transpilation, on any qubits: a plain simulator."""
-    if isinstance(target, BackendV2) or backend is None:
-        return False
-    return backend.coupling_map is None and set(backend.target.operation_names) >= _GATES
+def _transpiled_for(target: Any, backend: BackendV2 | None) -> BackendV2 | None:
+    """The backend that circuits are transpiled for.
+
+    None where it is unknown, or where the backend of a sampler runs all circuits on any qubits: a plain simulator.
+    """
+    if isinstance(target, BackendV2) or backend is None or backend.coupling_map is not None:
+        return backend
+    noisy = gates_of_run_noise(target)
+    if noisy is not None:
+        known = [name for name in noisy if name in get_standard_gate_name_mapping()]
+        return DeviceSnapshot(f"{backend.name} with noise", Target.from_configuration([*known, "measure"]))
+    return None if set(backend.target.operation_names) >= _GATES else backend
 
 
-def _runs(target: Any, factory: SamplerFactory | None) -> Runs:
-    """Choose how circuits run: by a sampler factory, a backend or a sampler."""
+def _sampler_runs(target: Any, factory: SamplerFactory | None) -> Runs:
+    """Choose how circuits run: by a sampler factory or a sampler."""
     name = _name(target)
     if factory is not None:
         return SamplerRuns(factory, name)
-    if isinstance(target, BackendV2):
-        return BackendRuns(target)
     require_unseeded(target)
     advice = (
         "; where the sampler wants circuits of its device, give the backend: SamplerExecutor(backend, seeds, "

@@ -12,7 +12,7 @@ from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device.pubs import DeviceCircuits as SentCircuits
-from qep_qiskit.device.usage import estimated_qpu_seconds
+from qep_qiskit.device.usage import Price, qpu_seconds_price
 from qep_qiskit.execution.circuits import MeasuredCircuits, Transpile
 from qep_qiskit.execution.folding import folded
 from qep_qiskit.execution.fractional import FractionalProgram, bounds_rzz
@@ -89,18 +89,21 @@ class DeviceCircuits:
         device: The device.
         seeds: Root of the random streams of the run; the seed of the transpiler follows from it.
         rep_delay: Delay between executions in seconds; by default that of the device.
+        price: Price of jobs; by default that of IBM's service.
         layout: Physical qubits of all programs; by default the transpiler chooses them for each program.
     """
 
     device: BackendV2
     seeds: Seeds
     rep_delay: float | None = None
+    price: Price | None = None
     layout: tuple[int, ...] | None = None
     _facts: Cache[tuple[LayerProgram, str, int], CircuitFacts] = field(default_factory=Cache, init=False)
     _payloads: Cache[Request, int] = field(default_factory=Cache, init=False)
 
     def __post_init__(self) -> None:
         self.delay = rep_delay_of(self.device) if self.rep_delay is None else self.rep_delay
+        self.jobs_price = qpu_seconds_price(self.delay) if self.price is None else self.price
         self._sent = SentCircuits(self.device, self.seeds, _Shelf(), layout=self.layout)
         self._circuits = MeasuredCircuits(_with_any_signs(self._sent.transpiled_program))
 
@@ -129,15 +132,24 @@ class DeviceCircuits:
 
         return self._facts.of((program, "" if calibrates else group.basis.name, folding), facts)
 
-    def seconds(self, job: Job, batch: Batch) -> float:
-        """Return the QPU seconds of a batch, without the overhead of a job.
+    def price_of(self, job: Job, batch: Batch) -> float:
+        """Return the price of the executions of a batch, in the unit of the device.
 
         Args:
             job: The job that the batch is a part of.
             batch: The batch.
         """
         facts = self.facts(job.program, batch.group, calibrates=batch.calibrates, folding=batch.folding)
-        return estimated_qpu_seconds(batch.sent, 0, rep_delay=self.delay, circuit_seconds=facts.seconds)
+        return self.jobs_price.of(executions=batch.sent, circuit_seconds=facts.seconds)
+
+    def seconds(self, job: Job, batch: Batch) -> float:
+        """Return the QPU seconds of a batch, without the overhead of a job; 0 where the price has another unit.
+
+        Args:
+            job: The job that the batch is a part of.
+            batch: The batch.
+        """
+        return self.price_of(job, batch) if self.jobs_price.in_seconds else 0.0
 
     def payload_bytes(self, job: Job) -> int:
         """Return the size of a job in bytes, without the description of its twirling."""

@@ -17,7 +17,7 @@ from qep_qiskit.config.executor import build_retry_policy
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.device.retries import RetryingDevice
 from qep_qiskit.device.service import RemoteDevice
-from qep_qiskit.device.usage import estimated_qpu_seconds, require_qpu_seconds
+from qep_qiskit.device.usage import QPU_SECONDS, Price, require_qpu_seconds
 from qep_qiskit.execution.on_device import checked_rep_delay
 from qep_qiskit.plan.circuits import DeviceCircuits, ProgramOnDevice
 from qep_qiskit.plan.requests import Job, RunRequests, record_run
@@ -35,7 +35,8 @@ class Cost:
         circuits: Number of bound circuits.
         executions: Number of circuit executions, the sum of shots over the circuits.
         payload_bytes: Size of what is sent in bytes, without the description of the twirling.
-        qpu_seconds: QPU seconds charged.
+        qpu_seconds: QPU seconds charged; 0 where the price has another unit or is unknown.
+        price: Price in the unit of the device.
     """
 
     jobs: int
@@ -43,6 +44,7 @@ class Cost:
     executions: int
     payload_bytes: int
     qpu_seconds: float
+    price: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,7 @@ class RunEstimate:
         max_qpu_seconds: Limit in the configuration.
         remaining_seconds: QPU seconds that the account has left, or None if unknown.
         mode: Execution mode of the jobs: job, batch or session.
+        unit: Unit of the price: ``"QPU seconds"``, another one, or nothing where the price is unknown.
     """
 
     device: str
@@ -98,6 +101,7 @@ class RunEstimate:
     max_qpu_seconds: float
     remaining_seconds: float | None = None
     mode: str = "job"
+    unit: str = QPU_SECONDS
 
     def require_start(self) -> None:
         """Check that the run may start.
@@ -127,32 +131,36 @@ class RunEstimate:
         }
 
 
-def estimate_run(experiment: Experiment, device: BackendV2, *, remaining_seconds: float | None = None) -> RunEstimate:
+def estimate_run(
+    experiment: Experiment, device: BackendV2, *, remaining_seconds: float | None = None, price: Price | None = None
+) -> RunEstimate:
     """Return the cost estimate of a run.
 
     Args:
         experiment: The run.
         device: The device, or a snapshot of it.
         remaining_seconds: QPU seconds that the account has left, if known.
+        price: Price of jobs; by default that of IBM's service.
 
     Raises:
         ConfigError: The run makes no request to a device.
         ResourceError: The device has too few qubits.
     """
-    circuits = circuits_on(experiment, device)
+    circuits = circuits_on(experiment, device, price)
     return estimate_requests(record_run(experiment), circuits, experiment, remaining_seconds=remaining_seconds)
 
 
-def circuits_on(experiment: Experiment, device: BackendV2) -> DeviceCircuits:
+def circuits_on(experiment: Experiment, device: BackendV2, price: Price | None = None) -> DeviceCircuits:
     """Return the circuits of a run on a device, with the delay and the layout of its configuration.
 
     Args:
         experiment: The run.
         device: The device, or a snapshot of it.
+        price: Price of jobs; by default that of IBM's service.
     """
     delay = checked_rep_delay(device, experiment.config.execution.rep_delay)
     layout = experiment.config.network.device_qubits
-    return DeviceCircuits(device=device, seeds=experiment.seeds, rep_delay=delay, layout=layout)
+    return DeviceCircuits(device=device, seeds=experiment.seeds, rep_delay=delay, price=price, layout=layout)
 
 
 def remaining_seconds(experiment: Experiment, device: RemoteDevice) -> float | None:
@@ -178,7 +186,8 @@ def estimate_on(experiment: Experiment, device: RemoteDevice) -> RunEstimate:
     Raises:
         DeviceError: The service does not report the remaining seconds.
     """
-    return estimate_run(experiment, device.backend, remaining_seconds=remaining_seconds(experiment, device))
+    remaining = remaining_seconds(experiment, device)
+    return estimate_run(experiment, device.backend, remaining_seconds=remaining, price=device.price)
 
 
 def estimate_requests(
@@ -206,6 +215,7 @@ def estimate_requests(
         max_qpu_seconds=experiment.config.execution.max_qpu_seconds,
         remaining_seconds=remaining_seconds,
         mode=experiment.config.execution.mode,
+        unit=circuits.jobs_price.unit,
     )
 
 
@@ -217,14 +227,16 @@ def cost_of(jobs: Iterable[Job], circuits: DeviceCircuits) -> Cost:
         circuits: The circuits of the run on the device.
     """
     jobs = tuple(jobs)
-    count = sum(job.times * job.jobs for job in jobs)
-    seconds = sum(job.times * circuits.seconds(job, batch) for job in jobs for batch in job.batches)
+    count, bound = sum(job.times * job.jobs for job in jobs), sum(job.times * job.circuits for job in jobs)
+    executions = sum(job.times * circuits.price_of(job, batch) for job in jobs for batch in job.batches)
+    price = circuits.jobs_price.of(jobs=count, circuits=bound) + executions
     return Cost(
         jobs=count,
-        circuits=sum(job.times * job.circuits for job in jobs),
+        circuits=bound,
         executions=sum(job.times * job.sent for job in jobs),
         payload_bytes=sum(job.times * circuits.payload_bytes(job) for job in jobs),
-        qpu_seconds=estimated_qpu_seconds(0, count) + seconds,
+        qpu_seconds=price if circuits.jobs_price.in_seconds else 0.0,
+        price=price,
     )
 
 
@@ -245,8 +257,10 @@ def _shot_fractions(requests: RunRequests, circuits: DeviceCircuits) -> tuple[Al
             step_seconds=sum(job.times * circuits.seconds(job, batch) for job, batch in step),
         )
 
+    price = circuits.jobs_price
     seconds, of_step = (
-        estimated_qpu_seconds(0, sum(job.times * job.jobs for job in jobs)) for jobs in (requests.jobs, requests.step)
+        price.of(jobs=sum(job.times * job.jobs for job in jobs)) if price.in_seconds else 0.0
+        for jobs in (requests.jobs, requests.step)
     )
     overhead = AllocationShare(group=None, phase="jobs", executions=0, qpu_seconds=seconds, step_seconds=of_step)
     return (*(share(*key) for key in keys), overhead)

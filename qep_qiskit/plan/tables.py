@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qep_qiskit.device.usage import QPU_SECONDS
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.tables import training_summary
 
@@ -30,15 +31,17 @@ def cost_table(plan: Mapping[str, Any], *, title: str | None = None) -> FittedTa
     table.add_column("one step", justify="right")
     steps = plan["steps"]
     table.add_column(f"the run ({steps:,} {'step' if steps == 1 else 'steps'})", justify="right")
-    for key, name in _COSTS.items():
-        table.add_row(name, *(_cost(key, plan[part][key]) for part in ("step", "run")))
+    costs = _COSTS | ({} if plan["unit"] in ("", QPU_SECONDS) else {"price": plan["unit"]})
+    for key, name in costs.items():
+        if key != "qpu_seconds" or plan["unit"] == QPU_SECONDS:
+            table.add_row(name, *(_cost(key, plan[part][key]) for part in ("step", "run")))
     return table
 
 
 def _cost(key: str, value: float) -> str:
     if key == "payload_bytes":
         return _bytes(int(value))
-    return _seconds(value) if key == "qpu_seconds" else f"{value:,}"
+    return _seconds(value) if key in ("qpu_seconds", "price") else f"{value:,}"
 
 
 def allocation_table(plan: Mapping[str, Any]) -> FittedTable:

@@ -104,7 +104,7 @@ def answer_to(
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
     with folder.locked(), on_device(folder, experiment, device, counts_anew=True) as executor:
         assert executor is not None
-        quote = Quote(device=device.name, unit=QPU_SECONDS if device.price is None else device.price.unit)
+        quote = Quote(device=device.name, unit=device.price.unit)
         pricing = _Pricing(StatevectorExecutor(experiment.seeds), executor, device, quote)
         with warnings.catch_warnings(), counting_warnings(WarningLog()):
             warnings.simplefilter("ignore", QepWarning)

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -173,7 +174,8 @@ def test_executor(config):
     base = {"task": {"kind": "xor"}, "network": {"num_spins": 3}, "preparation": {"kind": "fast", "time": 0.5}}
     found = []
     for execution in ({"backend": "ideal", "backend_options": {"num_qubits": 3}}, {"backend": "statevector"}):
-        trainer = build(check_config({**base, "training": {"epochs": 1}, "execution": execution}, "f")).trainer()
+        with pytest.warns(NoLedgerWarning) if execution["backend"] == "ideal" else nullcontext():
+            trainer = build(check_config({**base, "training": {"epochs": 1}, "execution": execution}, "f")).trainer()
         trainer.run()
         found.append(trainer.weights)
     assert np.array_equal(*found)

@@ -11,6 +11,8 @@ from odd_backends import OddBackend
 from qiskit.primitives import BackendSamplerV2, BaseSamplerV2, BitArray, DataBin, SamplerPubResult
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.transpiler import CouplingMap
+from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
 from qep_qiskit.core.errors import ConfigError, ResourceError, ResultError
@@ -133,6 +135,26 @@ def test_qiskits_own_sampler_of_a_backend_is_read_by_the_package(problem):
     failing = OddBackend(odd.failed)
     with pytest.raises(ResultError, match="odd_failed: circuit 'Z_basis', 3 of 3: it failed"):
         outcomes_of(problem, made)
+
+
+@pytest.mark.parametrize("where", ["backend", "run options", "run options of Aer's sampler"])
+def test_the_noise_of_a_sampler_is_kept(problem, where):
+    """Noise of `cx` acts, though the simulator also runs `rzz`, which has none: counts are those of the backend."""
+    model = NoiseModel()
+    model.add_all_qubit_quantum_error(depolarizing_error(0.2, 2), ["cx"])
+    noisy = AerSimulator(noise_model=model)
+    sampler = {
+        "backend": lambda: BackendSamplerV2(backend=noisy),
+        "run options": lambda: BackendSamplerV2(
+            backend=AerSimulator(), options={"run_options": {"noise_model": model}}
+        ),
+        "run options of Aer's sampler": lambda: SamplerV2(options={"run_options": {"noise_model": model}}),
+    }[where]()
+    found = counts_of(outcomes_of(problem, SamplerExecutor(sampler, Seeds(3)), shots=4000)[1])
+    expected = counts_of(outcomes_of(problem, SamplerExecutor(noisy, Seeds(4)), shots=40_000)[1]) / 40_000
+    ideal = outcomes_of(problem, AerExecutor(Seeds(0)), shots=None)[1].weights
+    assert min(counts_p_value(*pair) for pair in zip(found, expected, strict=True)) > LIMIT
+    assert max(counts_p_value(*pair) for pair in zip(found, ideal, strict=True)) < LIMIT
 
 
 def test_more_shots_than_a_backend_takes_are_several_runs_with_seeds_of_their_own(problem):
