@@ -66,6 +66,7 @@ class _Pricing:
         for specification in self.remote.unsent(request):
             self.quote.jobs += 1
             self.quote.executions += specification.executions
+            self.quote.unit = self.device.price.unit
             price = self.device.estimated_price(specification)
             self.quote.price = None if price is None or self.quote.price is None else self.quote.price + price
         return self.inner.submit(request)
@@ -104,7 +105,7 @@ def answer_to(
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
     with folder.locked(), on_device(folder, experiment, device, counts_anew=True) as executor:
         assert executor is not None
-        quote = Quote(device=device.name, unit=device.price.unit)
+        quote = Quote(device=device.name)
         pricing = _Pricing(StatevectorExecutor(experiment.seeds), executor, device, quote)
         with warnings.catch_warnings(), counting_warnings(WarningLog()):
             warnings.simplefilter("ignore", QepWarning)
