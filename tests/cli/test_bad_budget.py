@@ -135,7 +135,7 @@ LEAN = ("--set", "budget.contrasts=['symmetric']", "--set", "budget.samples=1", 
 
 
 def test_questions_without_an_answer(refused):
-    assert "is out of reach" in refused("budget", "exact.toml", *LEAN, "--target-error", "1e-9")
+    assert "is not reached with" in refused("budget", "exact.toml", *LEAN, "--target-error", "1e-9")
     assert "--qpu-seconds: expected at least 4.0" in refused("budget", "exact.toml", *LEAN, "--qpu-seconds", "2")
 
 

@@ -243,6 +243,7 @@ def test_exit_code_of_the_process(here, process):
     assert not Path("runs").exists()
 
 
+@pytest.mark.deep
 def test_reader_that_leaves_early(here, process):
     """`qep gradient ... | head -0`: no traceback."""
     child = process("gradient", "exact.toml", "--sample", "0", "--json")

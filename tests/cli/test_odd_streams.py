@@ -1,51 +1,68 @@
 """Streams with few columns, few letters or no room, full disks, and files with a mark in front."""
 
+import contextlib
+import io
 import json
 import os
 from pathlib import Path
 
 import pytest
 
+from qep_qiskit.cli import main
+
 GRADIENT = ("gradient", "exact.toml", "--sample", "0", "--compare", "exact")
 
 
-def printed(process, *arguments, **variables):
-    child = process(*arguments, env=os.environ | variables, encoding=variables.get("PYTHONIOENCODING", "utf-8"))
-    out, err = child.communicate(timeout=120)
-    return child.returncode, out, err
+def test_a_pipe_with_few_columns_gets_all_numbers(here, qep, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    whole = qep(*GRADIENT).out
+    monkeypatch.setenv("COLUMNS", "40")
+    result = qep(*GRADIENT)
+    assert result.code == 0
+    assert max(map(len, result.out.splitlines())) <= 40 < max(map(len, whole.splitlines()))
+    assert set(whole.split()) - {word for word in whole.split() if word.startswith("─")} <= set(result.out.split())
 
 
-@pytest.mark.deep(but=["40"])
-@pytest.mark.parametrize("columns", ["40", "80"])
-def test_a_pipe_with_few_columns_gets_all_numbers(here, process, qep, columns):
-    code, out, _ = printed(process, *GRADIENT, COLUMNS=columns)
-    whole = printed(process, *GRADIENT, COLUMNS="200")[1]
-    assert code == 0
-    assert max(map(len, out.splitlines())) <= int(columns)
-    assert set(whole.split()) - {word for word in whole.split() if word.startswith("─")} <= set(out.split())
+def printed(encoding, *arguments):
+    """What a stream of this encoding gets."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding=encoding) for _ in range(2))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = main(list(map(str, arguments)))
+    out.flush()
+    err.flush()
+    return code, out.buffer.getvalue().decode(encoding), err.buffer.getvalue().decode(encoding)
 
 
-@pytest.mark.deep(but=["ascii"])
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_an_encoding_with_few_letters_is_enough(here, process, encoding):
+def test_an_encoding_with_few_letters_is_enough(here, copied, encoding):
     """± and the lines of tables and drawings become plain characters; the work is not lost."""
-    code, out, err = printed(process, *GRADIENT, PYTHONIOENCODING=encoding)
+    code, out, err = printed(encoding, *GRADIENT)
     assert (code, err) == (0, "")
     assert "weight" in out
-    code, out, err = printed(process, "circuits", "circuits.toml", PYTHONIOENCODING=encoding)
+    code, out, err = printed(encoding, "circuits", "circuits.toml")
     assert (code, err) == (0, "")
+    assert "+---+" in out
+    copied("flowers")
+    code, out, err = printed(encoding, "resume", "copy")
+    assert (code, err) == (0, "")
+    assert {"ascii": " +- ", "cp1252": " ± "}[encoding] in out
+
+
+@pytest.mark.deep
+def test_the_encoding_of_a_process(here, process):
+    child = process("circuits", "circuits.toml", env=os.environ | {"PYTHONIOENCODING": "ascii"}, encoding="ascii")
+    out, err = child.communicate(timeout=120)
+    assert (child.returncode, err) == (0, "")
     assert "+---+" in out
 
 
-def test_plus_or_minus_in_ascii(here, process, copied):
-    copied("flowers")
-    code, out, err = printed(process, "resume", "copy", PYTHONIOENCODING="ascii")
-    assert (code, err) == (0, "")
-    assert " +- " in out
-
-
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
-@pytest.mark.parametrize("arguments", [GRADIENT, ("train", "exact.toml", "--out", "run"), (*GRADIENT, "--json")])
+@pytest.mark.deep(but=["train"])
+@pytest.mark.parametrize(
+    "arguments",
+    [GRADIENT, ("train", "exact.toml", "--out", "run"), (*GRADIENT, "--json")],
+    ids=["table", "train", "json"],
+)
 def test_output_that_nobody_takes_is_one_line(here, process, arguments):
     with open("/dev/full", "w") as full:
         child = process(*arguments, stdout=full)
@@ -60,6 +77,7 @@ def test_output_that_nobody_takes_is_one_line(here, process, arguments):
 WARNS = ("train", "exact.toml", "--out", "run", "--set", "contrast.beta=5")
 
 
+@pytest.mark.deep
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
 def test_warnings_and_progress_that_nobody_takes_end_no_run(here, process):
     with open("/dev/full", "w") as full:
@@ -70,6 +88,7 @@ def test_warnings_and_progress_that_nobody_takes_end_no_run(here, process):
     assert json.loads(Path("run/summary.json").read_text(encoding="utf-8"))["epochs"] > 0
 
 
+@pytest.mark.deep(but=["2"])
 @pytest.mark.parametrize("closed", [1, 2])
 def test_a_stream_that_was_closed_from_the_start_ends_nothing(here, process, closed):
     child = process(*WARNS, preexec_fn=lambda: os.close(closed), **{("stdout", "stderr")[closed - 1]: None})

@@ -202,6 +202,7 @@ def test_learning(qep, here, settings):
     assert losses[1:] == sorted(losses[1:], reverse=True)
 
 
+@pytest.mark.deep
 def test_terminal_is_not_needed_and_gets_no_control_codes(here, process):
     out, err = process("train", "exact.toml").communicate(timeout=60)
     assert err == ""
