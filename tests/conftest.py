@@ -26,6 +26,14 @@ def instances():
     return {case.name: case for case in load_instances()}
 
 
+@pytest.fixture
+def one_figure(monkeypatch):
+    """Of the figures of a budget only the first is drawn: they take longer than small studies, and have own tests."""
+    from qep_qiskit.budget.report.charts import budget_charts
+
+    monkeypatch.setattr("qep_qiskit.budget.report.page.budget_charts", lambda **rows: budget_charts(**rows)[:1])
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
     """Take the mark ``deep`` from its cases that are run by default, and leave out on Windows what only Unix can do."""

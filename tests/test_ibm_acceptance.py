@@ -260,10 +260,12 @@ def all_command_lines():
     return "\n".join(found)
 
 
+@pytest.mark.deep
 def test_an_operator_cost_takes_one_job_a_step(bench, weights):
     assert [done.code for done in train(bench, weights, "operator", posts=3)] == [0]
 
 
+@pytest.mark.deep
 def test_seconds_planned_are_those_charged(bench):
     """The plan of a snapshot, the ledger, and what the double charges, which it rounds to whole seconds a job."""
     config = bench.config("xor", "").read_text().replace("shots = 50", "shots = 3000")
@@ -512,6 +514,7 @@ def test_a_job_that_stays_queued_has_an_exit_code_of_its_own(bench, weights):
     assert len(bench.double.log_of("POST", "^/jobs$")) == 5
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_a_stop_while_a_job_is_queued(bench, weights, number):
     """It does not wait for the queue, keeps the job, and does not send it again."""
@@ -608,6 +611,7 @@ NOT_LET_IN = {
 }
 
 
+@pytest.mark.deep(but=["bad token"])
 @pytest.mark.parametrize("name", NOT_LET_IN)
 def test_who_is_not_let_in_is_told_why_and_leaves_no_folder(bench, name):
     changes, key, message = NOT_LET_IN[name]
@@ -665,6 +669,7 @@ KILLS = {
 AT_ONCE = ("after a submission",)
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in AT_ONCE else [pytest.mark.slow]) for name in KILLS]
 )
@@ -696,6 +701,7 @@ def test_variational_states_on_a_device(bench, weights, name, moment):
     assert {job["summary"]["n_pubs"] for job in bench.double.jobs()} == {1}
 
 
+@pytest.mark.deep(but=["simulated vqe"])
 @pytest.mark.parametrize("name", ["simulated vqe", "measured vqe"])
 def test_jobs_of_variational_states_are_planned(bench, name):
     planned = json.loads(bench.qep("plan", bench.config(name), "--backend", "fake_manila", "--json").out)

@@ -121,6 +121,7 @@ def without_reading(folder, readout):
     return _DensityMatrices(AerSimulator.from_backend(device)), pub.circuit, values
 
 
+@pytest.mark.deep(but=["calibrated"])
 @pytest.mark.parametrize("kind", ["calibrated", "twirled"])
 def test_a_calibration_is_in_the_same_job(double, faultless, tmp_path, kind):
     """It finds the errors of the snapshot, and means come out nearer to those without errors of the reading.
@@ -189,6 +190,7 @@ FAULTS = {
 AT_ONCE = ("accepted, then 504", "accepted, then silence", "bad results")
 
 
+@pytest.mark.deep(but=["accepted, then 504"])
 @pytest.mark.parametrize(
     "name", [pytest.param(name, marks=[] if name in AT_ONCE else [pytest.mark.slow]) for name in FAULTS]
 )
@@ -203,6 +205,7 @@ def test_every_fault_ends_with_the_same_bits_and_one_job(double, faultless, tmp_
     assert len(double.log_of("POST", "^/jobs$")) == times.get(name, 1)
 
 
+@pytest.mark.deep
 def test_duplicates_that_the_client_makes_by_itself_are_cancelled(double, faultless, tmp_path):
     double.config(queue_seconds=6)
     double.fault("accept_then_status", "^/jobs$", "POST", status=504)
@@ -211,6 +214,7 @@ def test_duplicates_that_the_client_makes_by_itself_are_cancelled(double, faultl
     assert sorted(job["state"] for job in double.jobs()) == ["Cancelled", "Completed"]
 
 
+@pytest.mark.deep
 def test_a_listing_that_lags(double, faultless, tmp_path):
     double.config(list_lag_seconds=5)
     double.fault("accept_then_reset", "^/jobs$", "POST")
@@ -219,6 +223,7 @@ def test_a_listing_that_lags(double, faultless, tmp_path):
     assert len(double.jobs()) == len(double.log_of("POST", "^/jobs$")) == 1
 
 
+@pytest.mark.deep(but=["after"])
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_kill_on_either_side_of_the_submission(double, faultless, tmp_path, when):
     assert client(double, tmp_path / "run", when).returncode == -signal.SIGKILL
@@ -301,6 +306,7 @@ def test_training_that_is_killed_again_and_again(double, tmp_path):
     assert {entry.state for entry in JobLedger.read(tmp_path / "killed" / "jobs.sqlite")} == {"applied"}
 
 
+@pytest.mark.deep
 def test_a_job_that_stays_queued_is_collected_later(double, tmp_path):
     config = tmp_path / "xor.toml"
     config.write_text(TWO_STEPS + "wait_seconds = 2\n")

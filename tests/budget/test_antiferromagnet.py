@@ -66,7 +66,7 @@ def test_best_nudge_on_the_grid_by_exact_bias_and_variance(shots, best, exact):
     assert GRID[errors.argmin()] == best
 
 
-@pytest.mark.deep(but=["1000-0.5-measured"])
+@pytest.mark.deep
 @pytest.mark.parametrize("signals", ["known", "measured"])
 @pytest.mark.parametrize(("shots", "best"), BEST.items())
 def test_best_nudge_on_the_grid_as_measured(shots, best, signals, problem):

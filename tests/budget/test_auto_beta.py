@@ -97,7 +97,7 @@ def test_gain_on_networks_of_four_to_six_spins(kind, aim, shots):
     assert pooled_share(problems, kind, shots) > 0.9
 
 
-@pytest.mark.deep(but=["50-operator-symmetric", "1000-loss-one_sided"])
+@pytest.mark.deep(but=["50-operator-symmetric"])
 @every_kind
 @pytest.mark.parametrize("aim", ["operator", "loss"])
 @pytest.mark.parametrize("shots", [50, 1000])

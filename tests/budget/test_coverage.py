@@ -67,6 +67,7 @@ def test_error_bars_of_repeats(kind, problem):
     assert (true / fixed).max() > 1.5
 
 
+@pytest.mark.deep
 def test_chi_square_of_a_measured_point(problem):
     """The table's own columns tell the two apart; error signals that are known leave nothing to tell."""
     measured = measure_setting(problem, Setting(contrast="symmetric", beta=BETA, shots=SHOTS), 600)

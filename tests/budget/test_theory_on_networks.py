@@ -99,7 +99,7 @@ def test_theory_finds_the_best_nudge_of_most_networks(kind, shots, fresh):
     assert (np.abs(np.quantile(found, [0.25, 0.75]) - 1.0) < 0.15).all()
 
 
-@pytest.mark.deep(but=["10000-one_sided", "10000-symmetric"])
+@pytest.mark.deep
 @every_kind
 @pytest.mark.parametrize("shots", SHOTS)
 def test_theory_on_the_published_networks(kind, shots, published):

@@ -83,6 +83,7 @@ def test_x_circuit_is_the_z_circuit_in_another_basis(written):
             assert flipped.expectation_value(words[0]) == pytest.approx(turned.expectation_value(words[1]), abs=1e-10)
 
 
+@pytest.mark.deep(but=["one_sided"])
 @pytest.mark.parametrize("kind", ["one_sided", "symmetric"])
 def test_files_give_the_gradient(qep, written, settings, kind):
     """An operator cost needs no error signals, so the files alone give every number of `qep gradient`."""

@@ -68,6 +68,7 @@ def test_tables_hold_the_numbers_of_the_object(qep, here, plan):
         assert wanted in text
 
 
+@pytest.mark.deep(but=["1.0-would not start"])
 @pytest.mark.parametrize(("limit", "verdict"), [(1.0, "would not start"), (1e6, "would start")])
 def test_the_limit_decides(qep, here, settings, limit, verdict):
     result = qep("plan", "circuits.toml", *TORINO, *settings(f"execution.max_qpu_seconds={limit}"))

@@ -85,6 +85,7 @@ def test_the_run_is_as_long_as_the_other_tests_think(here):
     ]
 
 
+@pytest.mark.deep(but=["1", "11", "31", "64"])
 @pytest.mark.parametrize("number", [1, 3, 5, 10, 11, 17, 20, 30, 31, 33, 35, 59, 64])
 def test_stopped_after_a_request(qep, halt, same_run, number):
     """In the first look, within a step, between steps, and in the evaluations after an epoch."""
@@ -120,6 +121,7 @@ def test_answers_are_not_measured_again(here, halt, number):
     assert watcher.seen == REQUESTS - number
 
 
+@pytest.mark.deep(but=["execution.backend='aer'-maxiter=2", "preparation.level=1-maxiter=2"])
 @pytest.mark.parametrize(
     ("choice", "options"),
     [

@@ -66,12 +66,14 @@ WAYS = {
 }
 
 
+@pytest.mark.deep(but=["quantum"])
 @pytest.mark.parametrize("way", ["quantum", "space"])
 def test_pictures(drawn, qep, atoms, here, settings, way):
     assert qep("train", atoms, "--out", "run", *settings("training.epochs=1", *WAYS[way])).code == 0
     assert (here / "run" / "network.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.deep(but=["quantum", "operator", "exact", "classical"])
 @pytest.mark.parametrize("way", WAYS)
 def test_trains_resumes_and_predicts(qep, atoms, stopped, records, here, settings, way):
     short = ("training.epochs=2", *WAYS[way])
@@ -192,7 +194,7 @@ def test_gaussian_preparations_go_with_atoms(refused, here):
     assert "goes with networks of springs" in refused("train", "exact.toml", "--set", "preparation={kind='gaussian'}")
 
 
-def test_budget_of_oscillators_and_none_of_the_elastic_network(qep, atoms, refused, here, settings):
+def test_budget_of_oscillators_and_none_of_the_elastic_network(qep, atoms, refused, here, settings, one_figure):
     small = ("budget.repeats=4", "budget.shots=[20]", "budget.comparison_shots=[50]", "budget.samples=1")
     words = settings(*small, "budget.num_betas=2", "budget.contrasts=['symmetric']", "budget.pilot_shots=200")
     assert qep("budget", atoms, "--out", "study", "--jobs", 1, *words).code == 0

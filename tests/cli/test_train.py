@@ -48,7 +48,7 @@ def test_files(runs, name):
     assert {path.name for path in (runs / name).iterdir()} == FILES
 
 
-@pytest.mark.deep(but=["flowers", "sampled"])
+@pytest.mark.deep(but=["flowers"])
 @pytest.mark.parametrize("name", NAMES)
 def test_figures(drawn, qep, copied, name):
     """A finished run draws them again."""

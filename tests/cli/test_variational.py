@@ -168,6 +168,7 @@ BACKENDS = [
 ]
 
 
+@pytest.mark.deep(but=["execution.backend='statevector'", "execution.method='density_matrix'"])
 @pytest.mark.parametrize("setting", BACKENDS)
 def test_backends_read_the_same_states(qep, runs, here, settings, setting):
     """Simulated energies: the angles do not depend on what reads them out, and the shots are as many."""
@@ -179,6 +180,7 @@ def test_backends_read_the_same_states(qep, runs, here, settings, setting):
         assert abs(weight["gradient"] - sure["gradient"]) < 5 * weight["standard_error"]
 
 
+@pytest.mark.deep
 def test_sampled_energies_on_a_device(qep, here, settings):
     pytest.importorskip("qiskit_ibm_runtime")
     choice = settings("execution.backend='fake_manila'", "training.epochs=1", "task.test_fraction=0.0")

@@ -153,7 +153,7 @@ def test_plan(config, capsys):
     assert main(["plan", str(config), "--backend", "fake_manila"]) == 0
 
 
-def test_budget(config, capsys):
+def test_budget(config, capsys, one_figure):
     assert main(["budget", str(config), "--study", "gradient", "--out", "study", "--jobs", "1"]) == 0
     page = (config.parent / "study" / "index.html").read_text()
     assert "three-point +" in page

@@ -65,6 +65,7 @@ def needs_numbers(monkeypatch):
     monkeypatch.setattr(bound_circuits, "_HOOKS", ("run",))
 
 
+@pytest.mark.deep
 def test_a_transpiler_without_free_angles_gives_the_same_distribution(needs_numbers):
     test_gradients_of_any_ideal_backend_are_those_of_the_engine(AER)
 

@@ -77,6 +77,7 @@ def counts_of(outcomes):
     return np.array([np.bincount(row[:, -1], minlength=1 << outcomes.num_qubits) for row in outcomes.bits])
 
 
+@pytest.mark.deep(but=["aer", "aer vectors", "statevector sampler", "basic simulator"])
 @every_executor
 def test_shots_follow_the_exact_probabilities(name, problem):
     groups, prepared = problem
@@ -112,6 +113,7 @@ def test_one_seed_gives_one_result(name, problem):
     assert results[0] != results[3]
 
 
+@pytest.mark.deep(but=["aer", "basic simulator"])
 @every_executor
 def test_equal_states_of_one_call_are_drawn_independently(name, problem):
     groups, prepared = problem

@@ -152,7 +152,7 @@ def test_exact_means_are_the_same_everywhere(name, graph, rng):
         assert np.abs(engine[:, column] - expected).max() < 1e-10
 
 
-@pytest.mark.deep(but=["ramp of order 2, ring", "product states, ring", "deflation, ring", "OpenQASM file, ring"])
+@pytest.mark.deep(but=["product states, ring"])
 @every_preparation
 def test_shots_of_measured_circuits_follow_the_engine(name, graph, rng):
     states, groups = prepared(name, graph, rng)

@@ -139,6 +139,7 @@ def test_devices_that_have_fractional_gates():
     }
 
 
+@pytest.mark.deep(but=["chain-1.5"])
 @pytest.mark.parametrize("total_time", [1.5, 12.0])
 @pytest.mark.parametrize("graph", [chain(3), ring(3)], ids=["chain", "ring"])
 def test_pubs_prepare_the_states_and_stay_in_range(graph, total_time, rng):
@@ -177,6 +178,7 @@ def read(circuit):
     return Statevector(small).probabilities([used.index(circuit.find_bit(reads[bit]).index) for bit in sorted(reads)])
 
 
+@pytest.mark.deep
 def test_a_state_runs_the_same_way_whatever_comes_with_it(rng):
     """States of other signs beside it change nothing: a run that goes on from a checkpoint meets other neighbours."""
     network, weights = random_network(chain(3), rng)

@@ -84,6 +84,7 @@ def test_twirled_circuits_have_nearly_the_distribution_of_the_device():
         assert np.abs(counts(found) / 600 - expected.weights).sum() / 2 < 0.1
 
 
+@pytest.mark.deep
 def test_readings_are_flipped_as_the_package_flips_them():
     """With a randomization for every shot, against the exact mean over all flips."""
     request = calibrated_request(shots=(300, 300), calibration_shots=600, kind="twirled", randomizations=300)

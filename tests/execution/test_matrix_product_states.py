@@ -84,6 +84,7 @@ def test_the_reference_by_fermions_is_the_ramp_by_matrices(size, rng):
     assert ramped_means(program, row, hamiltonian.terms) == pytest.approx(exact, abs=1e-12)
 
 
+@pytest.mark.deep(but=["10"])
 @pytest.mark.parametrize("size", [10, 12])
 def test_shots_follow_the_state_vector(size, rng):
     network, weights = random_network(chain(size), rng)
@@ -104,6 +105,7 @@ def test_shots_follow_the_state_vector(size, rng):
         assert counts_p_value(np.bincount(values, minlength=1 << size), distribution.weights[0]) > LIMIT
 
 
+@pytest.mark.deep
 def test_means_of_twenty_spins(rng):
     hamiltonian, weights = end_driven(20, rng)
     program = AdiabaticPreparation(total_time=4.0, steps=20).program(hamiltonian.groups)

@@ -43,7 +43,7 @@ def with_retries(shots, randomizations):
     return folded(replace(request, prepared=prepared))
 
 
-@pytest.mark.deep(but=["fake_manila-aer"])
+@pytest.mark.deep
 @pytest.mark.parametrize("sampler", ["aer", "ibm"])
 @pytest.mark.parametrize("name", ["fake_manila", "fake_kingston"])
 def test_sampled_readings_have_the_distribution_under_all_flips(name, sampler):

@@ -195,7 +195,7 @@ def on_the_whole_device(device, executor, prepared, group, shots):
     return [np.bincount(row[:, -1], minlength=1 << SIZE) for row in data.array]
 
 
-@pytest.mark.deep(but=["chain-fake_manila", "complete-fake_nairobi"])
+@pytest.mark.deep(but=["chain-fake_manila"])
 @pytest.mark.parametrize("name", ["fake_manila", "fake_nairobi"])
 @pytest.mark.parametrize("graph", [chain(SIZE), complete(SIZE)], ids=["chain", "complete"])
 def test_a_cut_device_is_the_whole_device(name, graph, rng):

@@ -52,6 +52,7 @@ def counts_of(outcomes):
     return np.array([np.bincount(row[:, -1], minlength=1 << SIZE) for row in outcomes.bits])
 
 
+@pytest.mark.deep(but=["good", "binary"])
 @pytest.mark.parametrize("change", READABLE, ids=lambda change: change.__name__)
 def test_every_readable_form_holds_the_same_counts(problem, change):
     expected = outcomes_of(problem, SamplerExecutor(OddBackend(), Seeds(3)))
@@ -82,6 +83,7 @@ def test_expanded_counts_are_in_no_order(problem):
     assert bits.bits.shape == (STATES, 101, 1)
 
 
+@pytest.mark.deep(but=["failed-", "fewer_counts-", "renamed-", "negative-"])
 @pytest.mark.parametrize(
     ("change", "said"),
     [

@@ -118,6 +118,7 @@ def test_two_outputs_of_one_sample_are_approximate():
 
 
 # One-sided with two outputs and one sample, symmetric with 20 shots and with a strong nudge, four-point.
+@pytest.mark.deep(but=["0", "16"])
 @pytest.mark.parametrize("number", [0, 6, 9, 16])
 def test_claimed_variances(number):
     """Before, the sum was off by up to a fifth on these networks, and weights by up to three quarters."""

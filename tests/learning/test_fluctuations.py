@@ -119,6 +119,7 @@ def test_one_shot_has_no_covariance(shots, replication, words, rng):
         estimator_of(problem("operator", rng)[0], shots=shots, replication=replication)
 
 
+@pytest.mark.deep(but=["operator"])
 @pytest.mark.parametrize("cost", ["operator", "loss"])
 def test_replicates_scatter_as_they_claim(cost, rng):
     """By chi-square of the summed squares over blocks, which are right whatever the covariances propagate."""

@@ -60,6 +60,7 @@ def test_operator_cost_and_its_variance_are_unbiased(chance):
     assert reported == pytest.approx(true, abs=1e-12)
 
 
+@pytest.mark.deep(but=["0.5"])
 @pytest.mark.parametrize("chance", [0.3, 0.5, 0.9])
 def test_variance_of_a_loss_is_right_for_many_shots(chance):
     """Within two percent at 400 shots: the expansion is of second order in the noise."""
@@ -67,7 +68,7 @@ def test_variance_of_a_loss_is_right_for_many_shots(chance):
     assert reported == pytest.approx(true, rel=0.02)
 
 
-@pytest.mark.deep(but=["100-0.0", "100-0.05", "100-0.2", "400-0.02"])
+@pytest.mark.deep(but=["100-0.05"])
 @pytest.mark.parametrize("distance", [0.0, 0.02, 0.05, 0.1, 0.2])
 @pytest.mark.parametrize("shots", [100, 400])
 def test_variance_of_a_loss_near_its_target(shots, distance):

@@ -63,6 +63,7 @@ def sample_cost(hamiltonian, weights, x, y):
     return hamiltonian.cost.loss.value(outputs[None], y[None])[0]
 
 
+@pytest.mark.deep(but=["edges-operator", "edges-squared", "edges-entropy", "complete-operator with other Paulis"])
 @pytest.mark.parametrize("cost", COSTS)
 @pytest.mark.parametrize("name", ["edges", "complete"])
 def test_gradient_is_the_finite_difference_of_the_cost(name, cost, rng):

@@ -124,6 +124,7 @@ def weight_variances(hamiltonian, weights, shots, vectors):
     return total
 
 
+@pytest.mark.deep
 def test_noise_of_springs_and_masses_is_that_of_their_batches(pair):
     hamiltonian, weights = pair
     nudge = hamiltonian.operator_nudge(Y)[0]

@@ -115,6 +115,7 @@ def test_bias_of_noisy_signals_is_seen():
     assert np.linalg.norm(left) < 0.6 * np.linalg.norm(true)
 
 
+@pytest.mark.deep
 def test_removed_bias(rng):
     problem, contrast = loss_problem(rng, distance=0.1), Contrast(kind="one_sided", beta=0.6)
     plain = repeated(problem, contrast, 200, Replication(replicates=5), repeats=1)[0]

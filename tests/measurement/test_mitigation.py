@@ -47,6 +47,7 @@ def twice(groups, states, shots):
     return first, second
 
 
+@pytest.mark.deep(but=["aer_noisy_executor"])
 @pytest.mark.parametrize("make", [aer_noisy_executor, aer_sampler_executor])
 def test_means_without_the_errors_of_the_readout(make, problem):
     groups, states = problem

@@ -115,6 +115,7 @@ class TestCover:
         means = rng.normal(size=(1, hamiltonian.num_terms))
         assert found.pull_back(means[:, plan.terms]) == pytest.approx(own.pull_back(means))
 
+    @pytest.mark.deep(but=["symmetric"])
     @pytest.mark.parametrize("kind", ["one_sided", "symmetric"])
     def test_noise_is_what_the_estimates_claim(self, kind, rng):
         """Independent batches of a word are averaged, and their covariances added."""
@@ -236,6 +237,7 @@ def test_exact_gradients_do_not_depend_on_the_grouping(name, grouping, rng):
     assert np.allclose(other.cost.values, shared.cost.values, rtol=0, atol=1e-12)
 
 
+@pytest.mark.deep(but=["cover-clamped inputs", "per_weight-tied weights"])
 @every_problem
 @pytest.mark.parametrize("grouping", ["shared", "qubit_wise", "cover", "per_weight"])
 def test_noise_is_what_the_estimates_claim(name, grouping, rng):
@@ -253,10 +255,12 @@ def correlation_p_value(one, other):
     return 2 * norm.sf(abs(z))
 
 
-def test_weights_of_one_term_share_no_shots_when_each_is_measured_on_its_own(rng):
+@pytest.mark.deep(but=["300"])
+@pytest.mark.parametrize("repeats", [300, 1500])
+def test_weights_of_one_term_share_no_shots_when_each_is_measured_on_its_own(rng, repeats):
     """All pairs of weights: no two batches have random numbers in common."""
     problem = clamped(rng)
-    gradients = np.array([e.gradient for e, _ in estimates(problem, "per_weight", 60, 1500)])
+    gradients = np.array([e.gradient for e, _ in estimates(problem, "per_weight", 60, repeats)])
     pairs = np.array(np.triu_indices(gradients.shape[1], 1)).T
     worst = min(correlation_p_value(gradients[:, one], gradients[:, other]) for one, other in pairs)
     assert worst * len(pairs) > LIMIT

@@ -95,6 +95,7 @@ def test_exact_probabilities_under_all_flips(problem):
     assert usage == Usage(shots=0, circuits=3)
 
 
+@pytest.mark.deep(but=["aer_noisy_executor-100-500-500-400000"])
 @pytest.mark.parametrize(
     ("make", "repeats", "shots", "randomizations", "calibration_shots"),
     [(aer_noisy_executor, 100, 500, 500, 400_000), (aer_sampler_executor, 30, 100, 20, 20_000)],
@@ -114,6 +115,7 @@ def test_means_without_the_errors_of_the_readout(make, repeats, shots, randomiza
     assert usage == Usage(shots=2 * repeats * shots + calibration_shots, circuits=2 * repeats + 1)
 
 
+@pytest.mark.deep(but=["aer_noisy_executor"])
 @pytest.mark.parametrize("make", [aer_noisy_executor, aer_sampler_executor])
 def test_few_flips_leave_the_difference_between_0_and_1(make, problem):
     """One flip for all shots of a state: the mean over states is right, and the spread is that of the flips."""

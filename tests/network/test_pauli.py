@@ -217,6 +217,7 @@ def measured(hamiltonian, weights, beta, shots, repeats):
     return [run_measurements(work, executor)[0] for work in works]
 
 
+@pytest.mark.deep
 def test_variance_of_a_tied_weight_has_the_covariances_of_its_words():
     """Var = sum over phases and groups of Var(O_g) / (shots (2 beta)^2): within a group one batch, else independent."""
     (tied, _), beta, shots = tied_and_untied(), 0.3, 40

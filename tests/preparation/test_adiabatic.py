@@ -47,6 +47,7 @@ def driver_matrices(num_qubits, num_groups, strength=1.0):
     return driver
 
 
+@pytest.mark.deep(but=["chain4-T=20,steps=80", "complete6-T=10,steps=40", "chain8-T=6,steps=20"])
 @pytest.mark.parametrize("times", TIMES)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_trotter_figures_of_the_instances(family, times):
@@ -146,6 +147,7 @@ def one_qubit_infidelity(ramp, total_time, dt=0.02):
     return 1 - abs(np.vdot(target, vectors_of(ramped, ONE.groups, row)[0])) ** 2
 
 
+@pytest.mark.deep(but=["cosine--4.0"])
 @pytest.mark.parametrize(("ramp", "slope"), [("linear", -2.0), ("cosine", -4.0)])
 def test_infidelity_falls_as_a_power_of_the_total_time(ramp, slope):
     starts, window = np.geomspace(7.0, 28.0, 5), np.linspace(1.0, 1.4, 6)
@@ -163,6 +165,7 @@ def test_one_qubit_contrasts(kind, expected):
     assert tuple(found.gradient) == pytest.approx(expected, abs=0.51e-6)
 
 
+@pytest.mark.deep
 def test_one_qubit_gradient_needs_a_ramp_with_zero_slope_at_its_end():
     exact = np.array([0.457969, -0.244250])
     deviations = {}

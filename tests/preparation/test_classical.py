@@ -69,6 +69,7 @@ def mean_surrogate(hamiltonian, inputs, targets, contrast):
     return value
 
 
+@pytest.mark.deep(but=["contrast1"])
 @pytest.mark.parametrize("contrast", [("symmetric", 1.5), ("one_sided", 1.5), ("one_sided", -1.5)])
 def test_contrast_is_the_gradient_of_the_contrastive_function(contrast, rng):
     contrast = Contrast(kind=contrast[0], beta=contrast[1])

@@ -64,7 +64,7 @@ def exact(problem, preparation=None):
     return exact_gradient(hamiltonian, weights, inputs, targets, reference=reference)
 
 
-@pytest.mark.deep(but=["1-True", "2-False"])
+@pytest.mark.deep(but=["1-True"])
 @pytest.mark.parametrize("loss", [False, True])
 @pytest.mark.parametrize("dims", [1, 2, 3])
 def test_contrast_is_the_derivative_of_the_cost(dims, loss, rng):

@@ -214,6 +214,7 @@ def test_groups_without_terms_are_not_measured(rng):
     assert groups == [2] * 5 + [3] * 5
 
 
+@pytest.mark.deep(but=["spsa-options2-0.02"])
 @pytest.mark.parametrize(
     ("optimizer", "options", "accuracy"),
     [

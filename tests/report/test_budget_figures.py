@@ -48,14 +48,7 @@ def lightness(color):
     return float(np.dot((0.2126, 0.7152, 0.0722), to_rgb(color)))
 
 
-@pytest.mark.deep(
-    but=[
-        "rmse_against_shots-4.2",
-        "comparison_of_methods-4.2",
-        "training_against_shots-8.4",
-        "error_on_a_noisy_device-8.4",
-    ]
-)
+@pytest.mark.deep(but=["comparison_of_methods-4.2", "rmse_against_shots-4.2"])
 @pytest.mark.parametrize("width", [4.2, 8.4])
 @pytest.mark.parametrize("name", NAMES)
 def test_every_panel_has_labels_and_nothing_reaches_over_the_edge(name, width):

@@ -20,6 +20,7 @@ def make_figure():
     return figure
 
 
+@pytest.mark.deep(but=["svg"])
 @pytest.mark.parametrize("kind", BEGINNINGS)
 def test_equal_figures_are_equal_files(kind, tmp_path):
     first, second = (save_figure(make_figure(), tmp_path / f"{i}.{kind}").read_bytes() for i in (1, 2))

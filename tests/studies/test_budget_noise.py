@@ -148,6 +148,7 @@ def test_setups(studied, experiment):
     assert readout == ["none", "calibrated"]
 
 
+@pytest.mark.deep
 def test_every_mitigation_of_the_default_list_is_compared(compared):
     setups, rows, cancellation, _ = compared
     assert tuple(setups) == ALL_NAMES

@@ -77,6 +77,22 @@ class Counter:
         return self.inner.collect(job_handle)
 
 
+@pytest.mark.deep(
+    but=[
+        "plain",
+        "cost",
+        "measurement",
+        "contrast0",
+        "contrast1",
+        "training0",
+        "training1",
+        "preparation0",
+        "preparation1",
+        "task,training",
+        "execution",
+        "contrast,training",
+    ]
+)
 @pytest.mark.parametrize(
     "sections",
     [

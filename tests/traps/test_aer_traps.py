@@ -69,6 +69,7 @@ def differences(executor, hamiltonian, weights, shots, repeats):
     return np.array([once(step, shots)[0] for step in range(repeats)]), exact, variance / shots
 
 
+@pytest.mark.deep(but=["AerExecutor"])
 @pytest.mark.parametrize("make", [AerExecutor, aer_sampler_executor])
 def test_trap_1_nudged_minus_free_has_its_full_variance(make, rng):
     network, weights = random_network(chain(3), rng)
@@ -78,6 +79,7 @@ def test_trap_1_nudged_minus_free_has_its_full_variance(make, rng):
     assert variance_p_value(found, variance) > LIMIT
 
 
+@pytest.mark.deep
 def test_trap_1_would_be_noticed(rng, monkeypatch):
     """Under one integer seed for both phases the difference is too quiet, and the chi-square says so."""
     network, weights = random_network(chain(3), rng)
