@@ -40,6 +40,7 @@ def refused_by_a_full_disk(result):
     assert "Traceback" not in result.err
 
 
+@pytest.mark.deep(but=["20"])
 @pytest.mark.parametrize("kilobytes", [4, 12, 20, 60])
 def test_a_run_on_a_full_disk_is_one_line_and_goes_on_later(
     here, drawn, qep, tiny_disk, runs, records, warm_start, kilobytes
@@ -57,6 +58,7 @@ def test_a_run_on_a_full_disk_is_one_line_and_goes_on_later(
     assert warm_start(disk / "run") == warm_start(runs / "circuits")
 
 
+@pytest.mark.deep(but=["24"])
 @pytest.mark.parametrize("kilobytes", [0, 24])
 def test_a_sweep_on_a_full_disk_is_one_line_and_goes_on_later(here, qep, tiny_disk, kilobytes):
     disk, grid = tiny_disk(1024), ("--over", "seed=0:3", "--jobs", 1)
