@@ -56,7 +56,7 @@ class StandInDevice(FakeManilaV2):
 
     def __init__(self):
         super().__init__()
-        self.name, self.state = "ibm_stand_in", SimpleNamespace(operational=True, status_msg="active")
+        self.name, self.state = "ibm_stand_in", SimpleNamespace(operational=True, status_msg="active", pending_jobs=3)
 
     def status(self):
         return self.state

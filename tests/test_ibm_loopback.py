@@ -71,6 +71,28 @@ def bits_of(folder):
         return [found[name] for name in found.files]
 
 
+@pytest.mark.deep
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, {"login": "accepted", "plan": "open, no sessions", "QPU seconds left": "600 of 600"}),
+        ({"QISKIT_IBM_TOKEN": "no-such-key-000000000000000"}, {"login": "IBM's login refuses the token"}),
+        ({"REQUESTS_CA_BUNDLE": None}, {"login": "the certificate of the service is not accepted"}),
+        ({"HTTPS_PROXY": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}, {"login": "the proxy cannot"}),
+    ],
+)
+def test_doctor_says_what_is_wrong(double, change, said):
+    env = {name: value for name, value in (double.env("proxy") | change).items() if value is not None}
+    code = "import sys; from qep_qiskit.cli import main; sys.exit(main(['doctor', '--json']))"
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=200)
+    found = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert done.returncode == (2 if change else 0)
+    assert all(found[name]["found"].startswith(text) for name, text in said.items())
+    assert env["QISKIT_IBM_TOKEN"] not in done.stdout + done.stderr
+    if not change:
+        assert found["devices"]["found"] == "ibm_manila (5 qubits, 0 in the queue)"
+
+
 @pytest.fixture(scope="module")
 def faultless(started, tmp_path_factory):
     """Folder of a run in which nothing went wrong, and the jobs of the double."""

@@ -59,6 +59,8 @@ examples:
       fetch and apply it; qep submit runs/qpu sends the next
   qep resume runs/qpu --unattended
       go on until it is done, through outages; for cron or tmux
+  qep doctor
+      account, devices, time left and versions, and what to do
   qep jobs runs/qpu
       every job of the run, and what the service says of it
   qep cancel runs/qpu
@@ -169,6 +171,14 @@ def _parser() -> argparse.ArgumentParser:
     _sweep(commands)
     _budget(commands)
     _plan(commands)
+    doctor = _command(
+        commands,
+        "doctor",
+        "look over account and devices",
+        "Versions, account, channel, certificates and proxy, login, instance, plan, devices and the QPU seconds that "
+        "are left, each with what to do. Nothing is submitted. Exit code 2 if something is to be done.",
+    )
+    _json_argument(doctor)
     return parser
 
 

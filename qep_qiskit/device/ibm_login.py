@@ -15,7 +15,7 @@ from qep_qiskit.device.ibm_client import disable_retries, status_of
 from qep_qiskit.device.interruptible import answer_of
 
 _LOG = logging.getLogger(__name__)
-_SAVE_ACCOUNT = (
+SAVE_ACCOUNT = (
     "save one with QiskitRuntimeService.save_account(token=..., instance=...), or set QISKIT_IBM_TOKEN and "
     "QISKIT_IBM_INSTANCE"
 )
@@ -59,13 +59,13 @@ def open_service(instance: str | None = None) -> QiskitRuntimeService:
     try:
         return answer_of(lambda: QiskitRuntimeService(instance=instance), seconds=_LOGIN_SECONDS)
     except AccountNotFoundError as error:
-        raise DeviceError(f"execution.backend: there is no IBM Quantum account on this machine; {_SAVE_ACCOUNT}") from (
+        raise DeviceError(f"execution.backend: there is no IBM Quantum account on this machine; {SAVE_ACCOUNT}") from (
             error
         )
     except InvalidAccountError as error:
         if status_of(error) in _BAD_TOKEN:
             raise DeviceError(
-                f"execution.backend: IBM's login refuses the token; nothing was submitted, check it or {_SAVE_ACCOUNT}"
+                f"execution.backend: IBM's login refuses the token; nothing was submitted, check it or {SAVE_ACCOUNT}"
             ) from None
         raise UnavailableError(
             "execution.backend: IBM's login service cannot be reached; nothing was submitted, check the network or try "
@@ -82,6 +82,23 @@ def open_service(instance: str | None = None) -> QiskitRuntimeService:
             f"execution.backend: IBM's service cannot be used ({type(error).__name__}); nothing was submitted, check "
             "the network or try later"
         ) from None
+
+
+def stored_account() -> Any:
+    """Return the account that a login would use, saved or of the environment; nothing is asked of the service.
+
+    Raises:
+        DeviceError: There is none, or it cannot be read.
+    """
+    try:
+        found = AccountManager.get()
+    except AccountNotFoundError:
+        found = None
+    except Exception as error:
+        raise DeviceError(f"it cannot be read ({type(error).__name__})") from None
+    if found is None:
+        raise DeviceError("there is none")
+    return found
 
 
 def _instances() -> list[str]:

@@ -53,6 +53,31 @@ def naming_versions(stamps: Mapping[str, Any]) -> Iterator[None]:
         raise type(error)(f"{error}; the folder was written by {found}") from error
 
 
+def requirement_of(package: str) -> tuple[str, str]:
+    """Return the versions of another package that this one requires, and the extra that needs it, or empty texts.
+
+    Args:
+        package: Name of the other package.
+    """
+    for line in metadata.requires("qep_qiskit") or ():
+        found = re.match(r"([\w-]+)\s*([^;]*)(?:;.*extra == [\"'](\w+))?", line)
+        if found is not None and found[1] == package:
+            return found[2].strip(), found[3] or ""
+    return "", ""
+
+
+def meets(version: str, wanted: str) -> bool:
+    """Return whether a version is within bounds.
+
+    Args:
+        version: The version.
+        wanted: Bounds such as ``<3,>=2.2``.
+    """
+    own = _numbers(version)
+    bounds = [(kind, _numbers(number)) for kind, number in re.findall(r"(>=|<)\s*([\d.]+)", wanted)]
+    return all(own >= bound if kind == ">=" else own < bound for kind, bound in bounds)
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     """Return the leading numbers of a version, without final zeros."""
     found = re.match(r"\d+(\.\d+)*", version)

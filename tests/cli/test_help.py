@@ -18,6 +18,7 @@ COMMANDS = [
     "sweep",
     "budget",
     "plan",
+    "doctor",
 ]
 
 
