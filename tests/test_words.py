@@ -76,11 +76,12 @@ def words_of(tree: ast.AST) -> Iterator[tuple[str, int]]:
 
 @cache
 def private_words() -> frozenset[tuple[str, str, int]]:
-    """Return every private word of the package with its file and line."""
+    """Return every private word of the package with its file and line; a file of text is one message."""
+    texts = {path: path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*") if path.suffix in (".py", ".txt")}
     return frozenset(
         (word, path.relative_to(PACKAGE).as_posix(), line)
-        for path in PACKAGE.rglob("*.py")
-        for word, line in words_of(ast.parse(path.read_text(encoding="utf-8")))
+        for path, text in texts.items()
+        for word, line in words_of(ast.parse(text if path.suffix == ".py" else repr(text)))
         if word in PRIVATE
     )
 

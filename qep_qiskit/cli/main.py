@@ -8,96 +8,12 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib import import_module
+from importlib import import_module, resources
 from typing import NoReturn
 
 from qep_qiskit import __version__
 from qep_qiskit.cli.streams import accept_all_characters, give_up_output, streams_that_end_nothing, system_line, tell
 from qep_qiskit.core.errors import SEVERITIES, QepError, QepWarning, StillQueuedError, WorkerLostError
-
-_MANUAL = """\
-Train quantum systems by Quantum Equilibrium Propagation on quantum circuits.
-
-A network is a Hamiltonian H(w, x) with trainable weights w and an input x. Its
-ground state is prepared and measured (the free phase), prepared again with a
-nudge beta * C added (the nudged phases), and every weight moves along the
-contrast of the two (Scellier 2024, arXiv:2406.00879). A configuration in TOML
-says the whole run; the files in configs/ show every kind of it, and
-docs/reference/configuration.md lists every key.
-"""
-
-_EXAMPLES = """\
-examples:
-  qep train configs/iris.toml
-      train; figures and weights land in runs/iris
-  qep train configs/iris.toml --set measurement.shots=50 --out runs/few-shots
-      the same with another number of shots per batch
-  qep resume runs/iris
-      go on where a stopped or killed run was
-  qep predict runs/iris flowers.csv --json
-      classify new rows, with error bars from shots
-  qep gradient configs/xor.toml --sample 1 --compare exact
-      one gradient beside the exact one
-  qep gradient configs/xor.toml --sample 1 --set measurement.shots=exact
-      the same from ideal circuits, without shot noise
-  qep gradient configs/xor.toml --sample 1 --set preparation.kind=exact
-      the same from exact states
-  qep circuits configs/xor.toml --out xor-circuits
-      OpenQASM 3 and drawings of what would run
-  qep sweep configs/xor.toml --over seed=0:10 --over measurement.shots=1,10,100
-      thirty runs on all cores, and one table in sweeps/xor
-  qep budget configs/xor.toml
-      how far gradients are off, by shots, nudge and contrast, beside other
-      methods; figures, tables and a page in budgets/xor
-  qep budget configs/xor.toml --target-error 0.1
-      the shots, nudge and split for a relative error of 10 %
-  qep plan configs/xor.toml --backend fake_torino
-      what the run would cost on a device, and what would make it cheaper
-  qep submit configs/xor_ibm.toml --out runs/qpu
-      send the first job of a run on a device, and return
-  qep collect runs/qpu
-      fetch and apply it; qep submit runs/qpu sends the next
-  qep resume runs/qpu --unattended
-      go on until it is done, through outages; for cron or tmux
-  qep doctor
-      account, devices, time left and versions, and what to do
-  qep jobs runs/qpu
-      every job of the run, and what the service says of it
-  qep cancel runs/qpu
-      cancel the jobs that are under way
-
-files of a run:
-  config.json, data.npz      what was run, on which samples
-  metrics.jsonl              one line per step and per epoch
-  checkpoint.npz             weights and counters, for resume and predict
-  weights.json, summary.json, *.png
-                             the report and its figures, written at the end
-  jobs.sqlite                every job that was sent to a device, and its bits
-  unattended.log             what --unattended did, and when
-  run.lock                   empty; held by the process that works in the folder
-
-files of a sweep:
-  sweep.json                 the grid
-  runs/<point>/              a run for each point, without figures ('qep
-                             resume' on a finished run draws them)
-  results.csv, epochs.csv    one row per point, one row per point and epoch;
-                             or .parquet
-
-files of a study (qep budget):
-  index.html                 what was found, in figures and sentences
-  gradient.csv, ...          all points (or .parquet); figures as PNG and PDF
-  points.jsonl               points that are done: the same command goes on
-
-Ctrl-C stops a run after its current request and keeps everything; a job
-that a device has in its queue goes on without it. 'qep resume' goes on as if
-it had never stopped, also after a crash. A stopped or killed sweep goes on by
-the same command.
-
-exit codes: 0 done, 1 some points of a sweep failed or a worker died (lines
-say which; the rest is kept), 2 something in the input cannot be used (one
-line says what), 3 a job on a device is still queued (its id is kept), or an
-unattended process works on the run already, 130 stopped by Ctrl-C.
-"""
 
 _EXIT_CODES: dict[type[QepError], int] = {WorkerLostError: 1, StillQueuedError: 3}
 
@@ -110,9 +26,17 @@ class _Parser(argparse.ArgumentParser):
         raise SystemExit(2)
 
 
+def _manual() -> str:
+    return resources.files("qep_qiskit.cli").joinpath("manual.txt").read_text(encoding="utf-8")
+
+
 def _parser() -> argparse.ArgumentParser:
+    manual, heading, examples = _manual().partition("examples:\n")
     parser = _Parser(
-        prog="qep", description=_MANUAL, epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="qep",
+        description=manual,
+        epilog=heading + examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"qep_qiskit {__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")

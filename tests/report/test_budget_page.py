@@ -200,10 +200,11 @@ def test_the_script_is_the_one_that_the_page_allows():
     ("package", "wanted"),
     [
         ("qep_qiskit.budget.report", ["page.css", "page.html.j2", "page.js"]),
+        ("qep_qiskit.cli", ["manual.txt"]),
         ("qep_qiskit.report", ["figures.mplstyle"]),
     ],
 )
-def test_parts_of_the_page_and_the_style_belong_to_the_wheel(package, wanted):
+def test_page_style_and_manual_belong_to_the_wheel(package, wanted):
     folder = resources.files(package)
     parts = [part.name for part in folder.iterdir() if part.is_file() and not part.name.endswith(".py")]
     assert sorted(parts) == wanted
