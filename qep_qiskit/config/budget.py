@@ -10,6 +10,7 @@ from qep_qiskit.config.kinds import Known, refused
 from qep_qiskit.config.mitigation import MitigationConfig
 from qep_qiskit.config.section import Section, Shots
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.limits import Count
 from qep_qiskit.learning import STENCILS, of_sign, study_names
 from qep_qiskit.learning.contrast import Beta
 
@@ -36,7 +37,7 @@ class TrainingStudyConfig(Section):
 
     shots: list[Shots] = Field(default=[1, 10, 100], min_length=1)
     """Fixed budgets: shots per batch, constant during the training."""
-    seeds: int = Field(default=5, gt=0)
+    seeds: Count = 5
     """Number of runs for each budget, with the seed of the configuration and the next ones."""
     adaptive_from: list[Shots] = Field(default=[10])
     """Adaptive budgets: initial shots per batch, which increase according to `measurement.adaptive`."""
@@ -73,7 +74,7 @@ class NoiseStudyConfig(Section):
 class BudgetConfig(Section):
     """Shot-noise studies of `qep budget`."""
 
-    samples: int = Field(default=4, gt=0)
+    samples: Count = 4
     """Number of training samples whose mean gradient is studied; all samples if there are fewer."""
     shots: list[Shots] = Field(default=[1, 10, 100, 1000, 10_000, 100_000], min_length=1)
     """Shots per batch."""

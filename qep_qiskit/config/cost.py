@@ -11,6 +11,7 @@ from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.named import imported, is_named
 from qep_qiskit.config.section import Section, same_as
 from qep_qiskit.core.errors import ConfigError, NetworkError
+from qep_qiskit.core.limits import Index
 from qep_qiskit.core.operators import PauliString, sparse_pauli_op
 from qep_qiskit.core.registry import Registry
 from qep_qiskit.network import Network
@@ -80,7 +81,7 @@ class CostTermConfig(Section):
     """Pauli string such as ``Z0 Z3``, ``I`` for a constant, or a sum such as ``0.5 Z0 - 0.5 Z1 Z2``."""
     coefficient: float = 1.0
     """Real factor."""
-    target: int | None = Field(default=None, ge=0)
+    target: Index | None = None
     """Index of the target value that multiplies the term."""
 
 

@@ -13,6 +13,7 @@ from qep_qiskit.config.mitigation import MitigationConfig
 from qep_qiskit.config.named import provider_backend
 from qep_qiskit.config.section import Section, keys
 from qep_qiskit.core.errors import ConfigError, ResourceError
+from qep_qiskit.core.limits import Count, Fraction, NotNegative, Positive
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.device.provider import ProviderDevice, retrieval_of
 from qep_qiskit.device.service import RemoteDevice
@@ -24,9 +25,9 @@ from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
 class NoiseConfig(Section):
     """A simple noise model for Aer."""
 
-    one_qubit: float = Field(default=0.0, ge=0, le=1)
+    one_qubit: Fraction = 0.0
     """Depolarising probability per one-qubit gate."""
-    two_qubit: float = Field(default=0.0, ge=0, le=1)
+    two_qubit: Fraction = 0.0
     """Depolarising probability per two-qubit gate."""
     readout: float = Field(default=0.0, ge=0, le=0.5)
     """Probability that a measured bit is flipped."""
@@ -50,21 +51,21 @@ class ExecutionConfig(Section):
     leave it out."""
     instance: str | None = None
     """Name or CRN of the IBM Quantum instance that is charged; none: that of the saved account."""
-    wait_seconds: float | None = Field(default=None, gt=0)
+    wait_seconds: Positive | None = None
     """Time to wait for one job of a device before the command exits with code 3; the job continues, and ``qep resume``
     collects it. None: no limit."""
     mode: Literal["job", "batch", "session"] = "job"
     """Execution mode of IBM's service. ``job``: each job is queued separately. ``batch``: the jobs of one command are
     scheduled together, at no extra cost. ``session``: the device is reserved for the run and charged by wall-clock
     time, also while idle; not available in every plan."""
-    rep_delay: float | None = Field(default=None, ge=0)
+    rep_delay: NotNegative | None = None
     """Seconds between executions on a device, which dominate the cost; none: the default of the device, often 0.00025.
     Shorter delays are cheaper, and reset the qubits less well."""
     fractional_gates: bool = False
     """Use `rzz` gates of any angle on a device that offers them: a ramp then has half as many two-qubit gates."""
     method: Literal["automatic", "statevector", "density_matrix", "matrix_product_state"] = "automatic"
     """Simulation method of Aer."""
-    max_bond_dimension: int | None = Field(default=None, gt=0)
+    max_bond_dimension: Count | None = None
     """Largest bond dimension of a matrix product state; none: no limit."""
     device: Literal["CPU", "GPU"] = "CPU"
     """Processor on which Aer simulates."""
@@ -75,7 +76,7 @@ class ExecutionConfig(Section):
     """Noise model for Aer."""
     mitigation: MitigationConfig = MitigationConfig()
     """Error mitigation on noisy backends."""
-    max_qpu_seconds: float = Field(default=60.0, gt=0)
+    max_qpu_seconds: Positive = 60.0
     """Limit on the QPU seconds of a run on a device. A run with a larger estimate does not start; a run that reaches
     the limit stops before the job that would exceed it, and ``qep resume --max-qpu-seconds`` continues it."""
 

@@ -13,6 +13,7 @@ from qep_qiskit.continuous.grid_network import GridNetwork
 from qep_qiskit.continuous.position_grid import FEWEST_QUBITS, MOST_QUBITS, PositionGrid
 from qep_qiskit.continuous.springs import SpringNetwork
 from qep_qiskit.continuous.widths import variance_of
+from qep_qiskit.core.limits import Positive
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks import Task
 
@@ -23,7 +24,7 @@ class GridConfig(Section):
     num_qubits: Annotated[int, Field(ge=FEWEST_QUBITS, le=MOST_QUBITS)] | Literal["auto"] = "auto"
     """Qubits of a coordinate. ``auto``: the smallest number with a margin of 4.5 standard deviations on all sides, at
     the initial weights and for all samples."""
-    box: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
+    box: Positive | Literal["auto"] = "auto"
     """Length of the boxes. ``auto``: for each coordinate the length with equal margins, in standard deviations, in
     position and in momentum."""
     centre: float | Literal["auto"] = "auto"

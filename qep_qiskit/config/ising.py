@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field
 from qiskit.transpiler import Target
@@ -12,6 +12,7 @@ from qep_qiskit.config.graph import GraphMaker, Pair, graph_makers, graph_values
 from qep_qiskit.config.network_section import MOST_SPINS, NetworkSection, last_spins
 from qep_qiskit.config.weight_section import WeightBlockConfig, initialisation_of
 from qep_qiskit.core.errors import ConfigError, NetworkError, UnusedKeyWarning
+from qep_qiskit.core.limits import Index
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.execution.native import native_couplings, native_qubits
@@ -126,7 +127,7 @@ class IsingKeys(NetworkSection):
     """Spins per layer of a layered graph."""
     distance: int | None = Field(default=None, ge=1, le=25)
     """Code distance of a heavy-hex graph (odd), in place of `num_spins`."""
-    qubits: list[Annotated[int, Field(ge=0)]] | None = Field(default=None, min_length=1)
+    qubits: list[Index] | None = Field(default=None, min_length=1)
     """Physical qubits of a native graph, in the order of the spins, in place of `num_spins`."""
     edges: list[Pair] | None = None
     """Edge list. For a native graph it is filled in when the run starts."""

@@ -12,6 +12,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, PydanticKnownError, c
 
 from qep_qiskit.config.section import Section
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.limits import one_of
 from qep_qiskit.core.registry import Registry
 
 
@@ -115,8 +116,7 @@ class Known:
         if name in self.more:
             return name
         if name not in self.registry:
-            known = [repr(kind) for kind in (*self.registry.kinds, *self.more)]
-            raise refused(f"expected {', '.join(known[:-1])} or {known[-1]}, got '{name}'")
+            raise refused(f"expected {one_of((*self.registry.kinds, *self.more))}, got '{name}'")
         try:
             self.registry.find(name)
         except ConfigError as error:

@@ -13,11 +13,13 @@ from qep_qiskit.learning import (
     STENCILS,
     AdaptiveShots,
     Contrast,
+    GradientEstimator,
     PilotSettings,
     Replication,
     ShotSchedule,
     first_beta,
 )
+from qep_qiskit.learning.measurement_plans import Grouping
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.tasks import Dataset
 
@@ -47,7 +49,7 @@ class MeasurementConfig(Section):
     allocation: Literal["equal", "optimal"] = "equal"
     """``optimal`` divides the same number of shots between the groups according to the variances of a pilot; `shots` is
     then the mean."""
-    grouping: Literal["shared", "qubit_wise", "cover", "per_weight"] = "shared"
+    grouping: Grouping = same_as(GradientEstimator, "grouping")
     """Terms that share shots: the Hamiltonian's commuting groups; qubit-wise commuting groups of all Pauli strings; a
     small number of bases that cover every Pauli string of weights, cost and outputs (``cover``: a Pauli string is
     estimated in each basis that allows it, and the estimates are averaged); or none, each weight measured

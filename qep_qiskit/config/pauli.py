@@ -12,6 +12,7 @@ from qep_qiskit.config.network_section import MOST_SPINS, NetworkSection, last_s
 from qep_qiskit.config.section import Section
 from qep_qiskit.config.weight_section import WeightBlockConfig, initialisation_of
 from qep_qiskit.core.errors import ConfigError, NetworkError
+from qep_qiskit.core.limits import Index
 from qep_qiskit.core.operators import PauliString, sparse_pauli_op
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.network import PAULI_INITIALISATION, Interaction, PauliNetwork, WeightInitialisation
@@ -38,7 +39,7 @@ class PauliTermConfig(Section):
     """Name of the weight; none for a fixed term. Terms with the same weight are tied: it multiplies their sum."""
     coefficient: float = 1.0
     """Real factor."""
-    input: int | None = Field(default=None, ge=0)
+    input: Index | None = None
     """Index of the input that multiplies the term."""
     repeat: Literal["chain", "ring"] | None = None
     """Add copies of the operator, shifted by 1, 2, ... spins: ``chain`` as far as they fit, ``ring`` with periodic

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
-
 from qep_qiskit.config.execution import ExecutionConfig
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
@@ -16,6 +14,7 @@ from qep_qiskit.continuous.equilibrium import EquilibriumPreparation
 from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
 from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.limits import Positive
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
@@ -214,7 +213,7 @@ class AdiabaticConfig(PreparationSection):
     driver_width: float | None = same_as(AdiabaticPreparation, "driver_width")
     """Range of the driver's fields, largest minus smallest, relative to their mean; by default 0 for the ground state,
     0.5 for excited states."""
-    driver_stiffness: Annotated[float, Field(gt=0)] | Literal["auto"] = "auto"
+    driver_stiffness: Positive | Literal["auto"] = "auto"
     """Stiffness of the driver of oscillators on a grid, for all atoms; ``auto``: with the width of the ground states at
     the initial weights."""
     start: Literal["equilibrium", "origin"] = same_as(SplitOperatorPreparation, "start")

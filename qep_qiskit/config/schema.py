@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
-
 from qep_qiskit.config.budget import BudgetConfig
 from qep_qiskit.config.cost import CostConfig, LossCost
 from qep_qiskit.config.execution import ExecutionConfig
@@ -16,6 +14,7 @@ from qep_qiskit.config.preparation import AdiabaticConfig, PreparationConfig
 from qep_qiskit.config.section import Section, same_as
 from qep_qiskit.config.task import TaskConfig
 from qep_qiskit.config.update import UpdateConfig
+from qep_qiskit.core.limits import Index
 from qep_qiskit.learning import TrainingSettings
 
 
@@ -39,7 +38,7 @@ class Config(Section):
 
     name: str = "run"
     """Name of the run, used in titles; the name of the file by default."""
-    seed: int = Field(default=0, ge=0)
+    seed: Index = 0
     """Seed of all random numbers: data split, initial weights, order of samples and every shot follow from it."""
     task: TaskConfig
     """Training and test samples."""

@@ -27,6 +27,8 @@ from qep_qiskit.tasks import (
     xor_task,
 )
 from qep_qiskit.tasks.assembly import task_from_table
+from qep_qiskit.tasks.scaling import ScalingKind
+from qep_qiskit.tasks.target_scaling import TargetScalingKind
 
 
 class TaskSection(Section):
@@ -87,7 +89,7 @@ class _MadeTask(TaskSection):
 class _DataTask(_MadeTask):
     """Keys of every task with data."""
 
-    scaling: Literal["none", "standard", "minmax"] | None = None
+    scaling: ScalingKind | None = None
     """Scaling of the inputs, fitted on the training samples; each task has its own default."""
     input_scale: float = same_as(task_from_table, "input_scale")
     """Factor on the scaled inputs."""
@@ -107,7 +109,7 @@ class _DataTask(_MadeTask):
 class _TableTask(_DataTask):
     """Keys of tasks from tables, whose targets may be numbers."""
 
-    target_scaling: Literal["auto", "none", "standard", "minmax"] = "auto"
+    target_scaling: TargetScalingKind = "auto"
     """Scaling of regression targets, fitted on the training samples and undone in predictions: ``minmax`` maps the
     smallest and the largest to -+amplitude of the output range, ``standard`` maps two standard deviations; ``auto``:
     ``minmax`` where a squared error compares outputs with targets beyond the output range, else ``none``. The output
