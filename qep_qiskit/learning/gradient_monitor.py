@@ -165,7 +165,7 @@ class GradientMonitor(JsonRecord):
             moved = highest.is_above(self.losses)
             below = self.squares < _LOST * noise  # each alone, and their sum
             if not moved and not found and below and _is_lost(total, noise):
-                detail = f"length {_length(total):.3g} of their sum, {np.sqrt(noise):.3g} by noise alone"
+                detail = f"length {np.linalg.norm(total):.3g} of their sum, {np.sqrt(noise):.3g} by noise alone"
                 warn(
                     NoisyGradientWarning,
                     _LOST_TEXT,
@@ -206,7 +206,7 @@ def check_estimate(estimate: GradientEstimate, trainable: NDArray[np.bool_]) -> 
     gradient, noise = np.where(trainable, estimate.gradient, 0.0), _noise_of(estimate, trainable)
     square_error = np.sqrt(2.0 * np.square(np.nan_to_num(estimate.variance[trainable])).sum())
     if noise > 0.0 and gradient @ gradient < noise + _MANY_ERRORS * square_error:
-        detail = f"length {_length(gradient):.3g}, {np.sqrt(noise):.3g} by noise alone"
+        detail = f"length {np.linalg.norm(gradient):.3g}, {np.sqrt(noise):.3g} by noise alone"
         warn(NoisyGradientWarning, _ONE_TEXT, detail=detail)
 
 
@@ -229,7 +229,3 @@ def _noise_of(estimate: GradientEstimate, trainable: NDArray) -> float:
 
 def _is_lost(gradient: NDArray, noise: float) -> bool:
     return float(gradient @ gradient) < _LOST * noise
-
-
-def _length(gradient: NDArray) -> float:
-    return float(np.linalg.norm(gradient))

@@ -33,7 +33,6 @@ from qep_qiskit.learning.training_settings import TrainingSettings
 from qep_qiskit.learning.update import Update
 from qep_qiskit.learning.warm_starts import store_warm_start
 from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, Result
-from qep_qiskit.preparation import WarmStartArrays
 from qep_qiskit.tasks import Task
 
 
@@ -340,7 +339,7 @@ class Trainer:
             check_moved(weights, self._layout)
         state.weights, state.optimizer_state = weights, optimizer_state
         state.calibrations, state.monitor, state.scatter = calibrations, monitor, scatter
-        self._store_warm_start(rows, estimate.warm_start)
+        store_warm_start(state.warm_starts, self.task.train.num_samples, rows, estimate.warm_start)
         state.tally.add(estimate.cost.values, estimate.cost.variances, count_correct(estimate.outputs, batch))
         state.step += 1
         state.batch += 1
@@ -361,7 +360,8 @@ class Trainer:
             found = self._drive(self._evaluations(0, calibrations))
         assert found.train is not None
         self.state.calibrations = dict(calibrations)
-        self._store_warm_start(np.arange(self.task.train.num_samples), found.train.warm_start)
+        samples = self.task.train.num_samples
+        store_warm_start(self.state.warm_starts, samples, np.arange(samples), found.train.warm_start)
         self._finish_epoch(found.train.tally, found, "train")
 
     def _evaluations(self, epoch: int, calibrations: Calibrations) -> MeasurementCoroutine[EpochEvaluations]:
@@ -387,9 +387,6 @@ class Trainer:
         record = self._stamped("epoch", **epoch_values(self.task, tally, {part: found.train, "test": found.test}))
         for callback in self.callbacks:
             callback.on_epoch(self, record)
-
-    def _store_warm_start(self, rows: NDArray[np.int64], warm_start: WarmStartArrays) -> None:
-        store_warm_start(self.state.warm_starts, self.task.train.num_samples, rows, warm_start)
 
     def _seconds(self) -> float:
         return self._resumed_seconds + time.monotonic() - self._resumed_at

@@ -58,16 +58,11 @@ class ThermalPreparation:
         Raises:
             ResourceError: The states do not fit in memory.
         """
-        rows = family.rows()
-        classical = all(group.is_classical for group in family.paulis)
-        states: SpinEnsembles | MixedStates
-        if classical:
-            states, free_energies = self._classical(family.paulis, rows)
-        else:
-            states, free_energies = self._quantum(family.paulis, rows)
-        shape = (family.num_samples, len(family.betas))
+        solve = self._classical if all(group.is_classical for group in family.paulis) else self._quantum
+        states, free_energies = solve(family.paulis, family.rows())
         silent = ConvergenceReport.silent(family)
-        report = replace(silent, energies=free_energies.reshape(shape), minima=True, branches=False)
+        energies = free_energies.reshape(silent.energies.shape)
+        report = replace(silent, energies=energies, minima=True, branches=False)
         return PreparationResult(states=states, report=report)
 
     def _classical(self, groups: Sequence[CommutingGroup], rows: NDArray) -> tuple[SpinEnsembles, NDArray]:
