@@ -6,25 +6,20 @@ import numpy as np
 import pytest
 
 from qep_qiskit.config import from_file
-from qep_qiskit.learning import evaluate
-from qep_qiskit.runs.callbacks import MetricsFile
+from qep_qiskit.learning import Callback, evaluate
 
 pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.UntrustedGradientWarning")
 CONFIG = Path(__file__).parents[2] / "configs" / "xor_one_shot.toml"
 
 
-class Lines(MetricsFile):
+class Lines(Callback):
     """Keeps the records of epochs."""
 
     def __init__(self):
         self.epochs = []
 
-    def _write(self, trainer, record):
-        if record["event"] == "epoch":
-            self.epochs.append(record)
-
-    def on_end(self, trainer, outcome):
-        pass
+    def on_epoch(self, trainer, record):
+        self.epochs.append(record)
 
 
 def trained(*overrides):
