@@ -82,11 +82,12 @@ class Diagnostics:
 
     def record(self) -> dict[str, float | int]:
         """Return the known values by their names in the metrics."""
-        bounds = () if self.of_signals else ("lower", "lower_se", "upper", "upper_se")
+        lower = {"cost_lower": self.lower, "cost_lower_se": self.lower_se}
+        upper = {"cost_upper": self.upper, "cost_upper_se": self.upper_se}
         own = ("gap", "weyl_beta", "overlap", "chi", "chi_se", "surrogate_gap")
         numbers = {
             **{name: getattr(self, name) for name in own},
-            **{f"cost_{name}": getattr(self, name) for name in bounds},
+            **({} if self.of_signals else lower | upper),
             "residual": self.residual,
             "contrast_error": self.contrast_error,
             "discarded_weight": self.discarded,

@@ -83,8 +83,9 @@ def epoch_values(
 
 def _tally_values(part: str, tally: EpochTally | None) -> dict[str, float | None]:
     """Loss and accuracy of some samples; None where not measured."""
-    names = {"loss": "mean_cost", "loss_se": "cost_error", "accuracy": "accuracy", "accuracy_se": "accuracy_error"}
-    return {f"{part}_{name}": None if tally is None else getattr(tally, own) for name, own in names.items()}
+    losses = {f"{part}_loss": "mean_cost", f"{part}_loss_se": "cost_error"}
+    accuracies = {f"{part}_accuracy": "accuracy", f"{part}_accuracy_se": "accuracy_error"}
+    return {name: None if tally is None else getattr(tally, own) for name, own in (losses | accuracies).items()}
 
 
 def step_values(
