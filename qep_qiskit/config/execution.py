@@ -22,6 +22,22 @@ from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
 
 
+def with_enough_qubits(device: BackendV2, name: str, num_qubits: int) -> BackendV2:
+    """Return a device if it has enough qubits.
+
+    Args:
+        device: The device.
+        name: Its name, for the message.
+        num_qubits: Number of qubits that are needed.
+
+    Raises:
+        ResourceError: It has too few qubits.
+    """
+    if device.num_qubits is not None and device.num_qubits < num_qubits:
+        raise ResourceError(f"execution.backend: {name} has {device.num_qubits} qubits, the network needs {num_qubits}")
+    return device
+
+
 class NoiseConfig(Section):
     """A simple noise model for Aer."""
 
@@ -223,11 +239,7 @@ class ExecutionConfig(Section):
         """
         found = provider_backend(self.where.device, self.backend_options)
         made = found.backend if isinstance(found, RemoteDevice) else found
-        if made.num_qubits is not None and made.num_qubits < num_qubits:
-            raise ResourceError(
-                f"execution.backend: {self.backend} has {made.num_qubits} qubits, the network needs {num_qubits}"
-            )
-        return made
+        return with_enough_qubits(made, self.backend, num_qubits)
 
     def check_memory(self, num_qubits: int) -> None:
         """Check that a simulation fits in memory.

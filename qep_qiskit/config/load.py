@@ -43,8 +43,10 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         keys, value = parse_override(text)
         _assign(content, keys, value)
     content.setdefault("name", path.stem)
-    config = check_config(content, str(path))
-    return _with_absolute_paths(config, path.resolve().parent)
+    config, folder = check_config(content, str(path)), path.resolve().parent
+    return config.model_copy(
+        update={"task": config.task.beside(folder), "preparation": config.preparation.beside(folder)}
+    )
 
 
 def check_config(content: Mapping[str, Any], source: str) -> Config:
@@ -230,9 +232,3 @@ def _model_of(field: FieldInfo, data: Any) -> type[BaseModel]:
     if kinds and isinstance(data, Mapping):
         return kinds[0].model_of(data)
     return next(iter(models_of(field)), BaseModel)
-
-
-def _with_absolute_paths(config: Config, folder: Path) -> Config:
-    """Return the configuration with absolute file paths and with the content of an ansatz file."""
-    update = {"task": config.task.beside(folder), "preparation": config.preparation.beside(folder)}
-    return config.model_copy(update=update)

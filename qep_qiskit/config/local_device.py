@@ -14,9 +14,10 @@ from typing import Any
 from qiskit.providers import BackendV2
 from qiskit.transpiler import Target
 
+from qep_qiskit.config.execution import with_enough_qubits
 from qep_qiskit.config.schema import Config
 from qep_qiskit.config.section import keys
-from qep_qiskit.core.errors import ConfigError, ResourceError
+from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.execution.device_snapshot import description_of, device_of_description
 from qep_qiskit.execution.on_device import fractional_device, is_fractional, offers_fractional_gates, plain_device
@@ -150,8 +151,4 @@ def whole_device(config: Config, num_qubits: int) -> BackendV2:
             return aer.fake_device(section.where.device, num_qubits)
     with keys(config, "execution"):
         device = device_of_description(section.snapshot)
-    if device.num_qubits < num_qubits:
-        raise ResourceError(
-            f"execution.backend: {device.name} has {device.num_qubits} qubits, the network needs {num_qubits}"
-        )
-    return device
+    return with_enough_qubits(device, device.name, num_qubits)

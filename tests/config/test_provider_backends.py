@@ -89,7 +89,7 @@ def test_without_free_angles_a_given_place_is_kept_and_given_qubits_are_refused(
         ({"backend": "no_such_package:thing"}, "execution.backend: cannot import 'no_such_package:thing'"),
         ({"backend": "qiskit_aer:NoSuchThing"}, "execution.backend: cannot import 'qiskit_aer:NoSuchThing'"),
         ({"backend": "provider_stand_in:not_a_function"}, "to be a function or class that makes a backend, got int"),
-        ({"backend": "provider_stand_in:nothing"}, "to return a BackendV2 of Qiskit, got NoneType"),
+        ({"backend": "provider_stand_in:nothing"}, "to return a BackendV2 of Qiskit or a RemoteDevice, got NoneType"),
         ({"backend": "provider_stand_in:breaking"}, r"made no backend \(RuntimeError: the token is wrong\)"),
         (GENERIC | {"backend_options": {"num_spins": 2}}, "are the keys of execution.backend_options"),
         (GENERIC | {"backend_options": {"num_qubits": 2}}, "GenericBackendV2 has 2 qubits, the network needs 3"),
