@@ -246,7 +246,7 @@ class NoDataTask(_MadeTask):
 
 
 TASKS = section_registry(
-    "tasks", TaskSection, CsvTask, ArraysTask, XorTask, ParityTask, MoonsTask, DigitsTask, PhaseDiagramTask, NoDataTask
+    "tasks", TaskSection, CsvTask, XorTask, ParityTask, MoonsTask, DigitsTask, PhaseDiagramTask, NoDataTask, ArraysTask
 )
 """Kinds of tasks."""
 
