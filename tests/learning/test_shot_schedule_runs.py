@@ -150,7 +150,7 @@ class TestWarnings:
         assert pilot["weyl_beta"] < 1.0
 
     def test_the_nudge_of_a_step_is(self):
-        with warns(NudgeBeyondGapWarning, r"past gap / range\(C\)", detail=r"\|beta\| = 3 "):
+        with warns(NudgeBeyondGapWarning, r"exceeds gap / range\(C\)", detail=r"\|beta\| = 3 "):
             train(text=self.given(3.0))
 
     @pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning")
