@@ -95,7 +95,7 @@ def test_no_files_import_each_other_in_a_circle():
         ("qiskit_aer", {"aer.py"}),
         (
             "qiskit_ibm_runtime",
-            {"aer.py", "ibm.py", "ibm_client.py", "ibm_local.py", "ibm_login.py", "ibm_modes.py"},
+            {"aer.py", "ibm.py", "ibm_client.py", "ibm_local.py", "ibm_login.py", "ibm_modes.py", "ibm_payload.py"},
         ),  # the snapshots of devices, the service and its sampler
         ("distributed", {"cluster.py"}),
         ("pyarrow", {"table.py"}),

@@ -100,6 +100,21 @@ def test_a_native_network_is_sent_without_a_swap(double, config, tmp_path, gates
         assert sorted(pub["active_qubits"]) == network["qubits"]
 
 
+@pytest.mark.deep
+@pytest.mark.parametrize(
+    "options", [["gate_twirling=true", "readout='twirled'", "calibration_shots=100"], ["dynamical_decoupling='XY4'"]]
+)
+def test_the_plan_counts_what_twirling_and_decoupling_add_to_a_job(double, config, tmp_path, options):
+    words = [word for option in options for word in ("--set", f"execution.mitigation.{option}")]
+    done = qep(double, "train", config, "--out", tmp_path / "run", *words)
+    assert done.returncode == 0, done.stderr
+    sent = [job["payload_bytes"] for job in double.jobs()]
+    plan = json.loads(qep(double, "plan", config, "--json", *words).stdout)
+    assert plan["run"]["payload_bytes"] == pytest.approx(sum(sent), rel=0.01)
+    assert plan["largest_payload"] == pytest.approx(max(sent), rel=0.01)
+    assert sum(sent) > (400_000 if "gate" in options[0] else 30_000)
+
+
 @pytest.mark.parametrize(("gates", "each"), [("cz", 2), ("rzz", 1)])
 def test_folded_circuits_and_the_calibration_are_in_the_same_job(double, config, tmp_path, gates, each):
     fractional, folder = json.dumps(gates == "rzz"), tmp_path / "run"

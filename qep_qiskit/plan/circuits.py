@@ -12,6 +12,7 @@ from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device.pubs import DeviceCircuits as SentCircuits
+from qep_qiskit.device.specification import JobSpecification
 from qep_qiskit.device.usage import Price, qpu_seconds_price
 from qep_qiskit.execution.circuits import MeasuredCircuits, Transpile
 from qep_qiskit.execution.folding import folded
@@ -24,6 +25,7 @@ from qep_qiskit.execution.on_device import (
     payload_of_template,
     rep_delay_of,
 )
+from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.surviving_signal import SurvivingSignal, surviving_signal
 from qep_qiskit.execution.transpilation import TranspiledProgram
 from qep_qiskit.plan.requests import Batch, Job
@@ -91,6 +93,7 @@ class DeviceCircuits:
         rep_delay: Delay between executions in seconds; by default that of the device.
         price: Price of jobs; by default that of IBM's service.
         layout: Physical qubits of all programs; by default the transpiler chooses them for each program.
+        options: Options of the sampler.
     """
 
     device: BackendV2
@@ -98,13 +101,14 @@ class DeviceCircuits:
     rep_delay: float | None = None
     price: Price | None = None
     layout: tuple[int, ...] | None = None
+    options: SamplerOptions = field(default_factory=SamplerOptions)
     _facts: Cache[tuple[LayerProgram, str, int], CircuitFacts] = field(default_factory=Cache, init=False)
     _payloads: Cache[Request, int] = field(default_factory=Cache, init=False)
 
     def __post_init__(self) -> None:
         self.delay = rep_delay_of(self.device) if self.rep_delay is None else self.rep_delay
         self.jobs_price = qpu_seconds_price(self.delay) if self.price is None else self.price
-        self._sent = SentCircuits(self.device, self.seeds, _Shelf(), layout=self.layout)
+        self._sent = SentCircuits(self.device, self.seeds, _Shelf(), layout=self.layout, options=self.options)
         self._circuits = MeasuredCircuits(_with_any_signs(self._sent.transpiled_program))
 
     def transpiled_program(self, program: LayerProgram) -> TranspiledProgram:
@@ -152,13 +156,19 @@ class DeviceCircuits:
         return self.price_of(job, batch) if self.jobs_price.in_seconds else 0.0
 
     def payload_bytes(self, job: Job) -> int:
-        """Return the size of a job in bytes, without the description of its twirling."""
+        """Return the size of a job in bytes, the description of its twirling included."""
 
         def payload() -> int:
-            sent = [plan.pubs for plan in self._sent.jobs_of_any_size(job.request)]
-            return sum(payload_of_job([pub.circuit for pub in pubs], [pub.values for pub in pubs]) for pubs in sent)
+            return sum(map(self._payload, self._sent.jobs_of_any_size(job.request)))
 
         return self._payloads.of(job.request, payload)
+
+    def _payload(self, sent: JobSpecification) -> int:
+        if sent.options.twirls or sent.options.changes_gates:
+            from qep_qiskit.device.ibm_payload import payload_of_changed
+
+            return payload_of_changed(sent.pubs, sent.options, sent.shots, self.device)
+        return payload_of_job([pub.circuit for pub in sent.pubs], [pub.values for pub in sent.pubs])
 
     def programs(self, jobs: tuple[Job, ...]) -> tuple[ProgramOnDevice, ...]:
         """Return the programs of some jobs, each with all groups in which it is measured."""

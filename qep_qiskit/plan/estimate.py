@@ -34,7 +34,7 @@ class Cost:
         jobs: Number of jobs.
         circuits: Number of bound circuits.
         executions: Number of circuit executions, the sum of shots over the circuits.
-        payload_bytes: Size of what is sent in bytes, without the description of the twirling.
+        payload_bytes: Size of what is sent in bytes.
         qpu_seconds: QPU seconds charged; 0 where the price has another unit or is unknown.
         price: Price in the unit of the device.
     """
@@ -159,8 +159,14 @@ def circuits_on(experiment: Experiment, device: BackendV2, price: Price | None =
         price: Price of jobs; by default that of IBM's service.
     """
     delay = checked_rep_delay(device, experiment.config.execution.rep_delay)
-    layout = experiment.config.network.device_qubits
-    return DeviceCircuits(device=device, seeds=experiment.seeds, rep_delay=delay, price=price, layout=layout)
+    return DeviceCircuits(
+        device=device,
+        seeds=experiment.seeds,
+        rep_delay=delay,
+        price=price,
+        layout=experiment.config.network.device_qubits,
+        options=experiment.config.execution.sampler_options(),
+    )
 
 
 def remaining_seconds(experiment: Experiment, device: RemoteDevice) -> float | None:

@@ -188,7 +188,7 @@ def _changed_device(requests: RunRequests, circuits: DeviceCircuits, before: flo
 
 def _fractional(requests: RunRequests, circuits: DeviceCircuits, fractional: BackendV2, before: float) -> Saving:
     """Estimate fractional gates, which save few seconds and many two-qubit gates; listed whatever they save."""
-    other = replace(circuits, device=fractional)
+    other = replace(circuits, device=fractional, options=replace(circuits.options, gate_twirling=False))
     programs = [
         max(found.programs(requests.jobs), key=lambda program: program.two_qubit_gates) for found in (circuits, other)
     ]

@@ -303,9 +303,10 @@ def test_calibrations_are_no_jobs_of_their_own():
         assert plan.run.jobs == plain.run.jobs
         assert plan.run.circuits == plain.run.circuits + circuits
         assert plan.run.executions == plain.run.executions + circuits * 4100
-        assert plan.step.payload_bytes == pytest.approx(
-            plain.step.payload_bytes, rel=0.02
-        )  # parameters have random ids
+        if readout == "calibrated":  # parameters have random ids
+            assert plan.step.payload_bytes == pytest.approx(plain.step.payload_bytes, rel=0.02)
+        else:  # twirled circuits carry the description of their random gates
+            assert plan.step.payload_bytes > 2 * plain.step.payload_bytes
         assert replace(plan.step, payload_bytes=0) == replace(plain.step, payload_bytes=0)
 
 
