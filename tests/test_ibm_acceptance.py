@@ -15,6 +15,7 @@ import sys
 import time
 import urllib.parse
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,7 +104,8 @@ def calm(double):
     double.config(
         list_lag_seconds=0, queue_seconds=0, token_ttl=3600, usage_consumed_offset=0.0, backend_status={}, run_seconds=0
     )
-    double.config(result_mode=None)
+    double.config(result_mode=None, usage_mode=None, usage_pending_seconds=0, hide_backends=[], reuse_job_id=False)
+    double.config(list_reverse=False, list_duplicate=False, list_count_extra=0, list_ignore_tags=False, skew_seconds=0)
 
 
 @pytest.fixture
@@ -405,7 +407,9 @@ def test_a_listing_that_stays_down_matters_only_where_an_answer_is_lost(bench, w
 # Ends of jobs.
 
 
+# Bits in another order, and zeros of a request in one basis, are those of some state: nothing can tell.
 RESULTS = {
+    "{}": "the result cannot be read",
     "empty": "expected a result for every circuit, got None",
     "null": "expected a result for every circuit, got None|the result cannot be read",
     "noitems": r"got \[\]",
@@ -425,8 +429,8 @@ RESULTS = {
 def test_a_damaged_result_is_one_line_and_is_paid_once(bench, weights, mode):
     expected, config, run = weights("xor"), bench.config("xor"), bench.folder / "run"
     bench.double.config(result_mode=mode)
-    said = [bench.qep("train", config, "--out", run), bench.qep("resume", run), bench.qep("collect", run)]
-    assert [done.code for done in said] == [2, 2, 2]
+    said = [bench.qep("train", config, "--out", run), bench.qep("collect", run)]
+    assert [done.code for done in said] == [2, 2]
     for done in said:
         (line,) = [line for line in done.err.splitlines() if line.startswith("qep: error:")]
         assert re.search(r"job \w+: ibm_manila: .*" + f"({RESULTS[mode]})", line), line
@@ -437,6 +441,174 @@ def test_a_damaged_result_is_one_line_and_is_paid_once(bench, weights, mode):
     bench.double.config(result_mode=None)
     bench.finish(config, run, bench.qep("resume", run))
     bench.require_sound(run, expected, JOBS["xor"])
+    assert len(bench.double.log_of("POST", "^/jobs$")) == len(bench.double.jobs()) == JOBS["xor"]
+
+
+@pytest.mark.slow
+def test_a_register_too_many_is_left_out(bench, weights):
+    expected = weights("xor")
+    bench.double.config(result_mode="extraregister")
+    assert [done.code for done in train(bench, lambda name: expected, posts=5)] == [0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("deleted", [False, True])
+def test_a_result_that_cannot_be_had_is_given_up(bench, weights, deleted):
+    """It is unreadable, or the job was deleted: the run goes on without it, and its charge counts."""
+    expected, config, run = weights("xor"), bench.config("xor"), bench.folder / "run"
+    if deleted:
+        assert bench.qep("submit", config, "--out", run).code == 0
+        (job,) = (job["id"] for job in finished(bench.double))
+        asked(bench.double, "DELETE", job)
+        first = bench.qep("collect", run)
+        assert re.search(f"job {job} on ibm_manila: the service does not know it any more", first.line)
+    else:
+        bench.double.config(result_mode="noitems")
+        first = bench.qep("train", config, "--out", run)
+        (job,) = (job["id"] for job in bench.double.jobs())
+        bench.double.config(result_mode=None)
+        raw = json.loads((run / f"result-{job}.json").read_text())
+        assert raw["data"] == []
+    assert first.code == 2
+    done = bench.qep("cancel", "--forget", job, run)
+    assert (done.code, job in done.out) == (0, True)
+    assert bench.qep("resume", run).code == 0
+    assert json.loads((run / "weights.json").read_text()) == expected
+    first, *others = bench.entries(run)
+    assert (first.state, first.job_id, first.usage_seconds) == ("cancelled", job, None if deleted else 2.0)
+    assert [entry.state for entry in others] == ["applied"] * JOBS["xor"]
+    assert len(bench.double.log_of("POST", "^/jobs$")) == JOBS["xor"] + 1
+
+
+def finished(double):
+    """Jobs of the double, once all of them are."""
+    deadline = time.monotonic() + 60
+    while not all(job["state"] == "Completed" for job in double.jobs()):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return double.jobs()
+
+
+# The listing, the clock, the charges, the device and the ledger.
+
+LISTINGS = {
+    "reversed": {"list_reverse": True},
+    "duplicated": {"list_duplicate": True},
+    "miscounted": {"list_count_extra": 7},
+    "without the tag": {"list_ignore_tags": True},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LISTINGS)
+def test_a_listing_that_is_wrong_costs_nothing(bench, weights, name):
+    """Another run's job is neither used nor cancelled, and the listing is not read without end."""
+    expected, config, run = weights("xor"), bench.config("xor"), bench.folder / "run"
+    bench.double.plan(hold=True)
+    assert bench.qep("submit", bench.config("operator"), "--out", bench.folder / "other").code == 0
+    (other,) = bench.double.jobs()
+    bench.double.config(**LISTINGS[name])
+    bench.double.fault("accept_then_reset", "^/jobs$", "POST", nth=1)
+    assert bench.qep("train", config, "--out", run).code == 0
+    assert json.loads((run / "weights.json").read_text()) == expected
+    assert [job["state"] for job in bench.double.jobs() if job["id"] == other["id"]] == ["Queued"]
+    assert len(bench.double.log_of("POST", "^/jobs$")) == JOBS["xor"] + 1
+    assert len(bench.double.log_of("GET", "^/jobs$")) < 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seconds", [-3600, 3600])
+def test_a_clock_that_is_off_changes_nothing(bench, weights, seconds):
+    expected = weights("xor")
+    bench.double.config(skew_seconds=seconds)
+    bench.double.fault("accept_then_reset", "^/jobs$", "POST", nth=2)
+    assert [done.code for done in train(bench, lambda name: expected, posts=5)] == [0]
+
+
+@pytest.mark.slow
+def test_charges_that_stay_pending_count_as_estimated(bench, weights):
+    """The limit stops the run in time, and once they are known the true charges count."""
+    expected, config, run = weights("xor"), bench.config("xor"), bench.folder / "run"
+    bench.double.config(usage_mode="null")
+    assert bench.qep("submit", config, "--out", run).code == 0
+    said = bench.qep("resume", run, "--max-qpu-seconds", "6")
+    assert (said.code, "execution.max_qpu_seconds: the run has taken 4." in said.line) == (2, True)
+    assert [entry.usage_seconds for entry in bench.entries(run)] == [None, None]
+    bench.double.config(usage_mode=None)
+    rows = json.loads(bench.qep("jobs", "--refresh", "--json", run).out)
+    assert [row["usage_seconds"] for row in rows] == [2.0, 2.0]
+    bench.finish(config, run, said)
+    bench.require_sound(run, expected, JOBS["xor"])
+
+
+@pytest.mark.slow
+def test_the_id_of_an_older_job_is_not_believed(bench, weights):
+    expected = weights("xor")
+    bench.double.config(reuse_job_id=True)
+    assert [done.code for done in train(bench, lambda name: expected, posts=5)] == [0]
+
+
+@pytest.mark.slow
+def test_a_hidden_device_gives_its_results(bench, weights):
+    expected, config, run = weights("xor"), bench.config("xor"), bench.folder / "run"
+    assert bench.qep("submit", config, "--out", run).code == 0
+    bench.double.config(hide_backends=["ibm_manila"])
+    assert bench.qep("collect", run).code == 0
+    assert [entry.state for entry in bench.entries(run)] == ["applied"]
+    said = bench.qep("resume", run)
+    assert said.code == 2
+    assert re.search("qep: error: .*ibm_manila", said.err)
+    assert "no job is under way" in bench.qep("cancel", run).out
+    bench.double.config(hide_backends=[])
+    bench.finish(config, run, said)
+    bench.require_sound(run, expected, JOBS["xor"])
+
+
+@pytest.mark.slow
+def test_a_coupler_that_is_gone_does_not_matter_to_a_paid_job(bench, started):
+    config, run = bench.config("xor"), bench.folder / "run"
+    assert bench.qep("submit", config, "--out", run).code == 0
+    (job,) = finished(bench.double)
+    pair = ",".join(map(str, sorted(job["summary"]["pubs"][0]["active_qubits"])[:2]))
+    with restarted(started, LB_DROP=pair):
+        assert bench.qep("collect", run).code == 0
+        assert [entry.state for entry in bench.entries(run)] == ["applied"]
+        said = bench.qep("resume", run)
+        assert said.code == 2
+        assert re.search(r"have \d+ two-qubit gates.* they have \d+: 'qep resume --replace-layout'", said.line)
+        assert bench.qep("resume", "--replace-layout", run).code == 0
+        assert len(bench.double.log_of("POST", "^/jobs$")) == JOBS["xor"] - 1  # those of the new process
+    assert [entry.state for entry in bench.entries(run)] == ["applied"] * JOBS["xor"]
+
+
+@contextmanager
+def restarted(double, **environment):
+    """The double, started again with another environment; its jobs are kept."""
+    with pytest.MonkeyPatch.context() as changed:
+        for name, value in environment.items():
+            changed.setenv(name, value)
+        double.stop()
+        double.start()
+        yield
+    double.stop()
+    double.start()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lost", ["deleted", "older"])
+def test_a_ledger_that_is_lost_is_rebuilt_from_the_service(bench, weights, lost):
+    """It is deleted, or an older copy is put back: nothing is paid twice."""
+    expected, config, run = weights("xor"), bench.config("xor"), bench.folder / "run"
+    ledger = run / "jobs.sqlite"
+    assert bench.qep("submit", config, "--out", run).code == 0
+    before = ledger.read_bytes()
+    assert bench.qep("submit", run).code == 0
+    ledger.unlink()
+    if lost == "older":
+        ledger.write_bytes(before)
+    done = bench.qep("resume", run)
+    assert (done.code, "did not know job" in done.err) == (0, True)
+    assert json.loads((run / "weights.json").read_text()) == expected
     assert len(bench.double.log_of("POST", "^/jobs$")) == len(bench.double.jobs()) == JOBS["xor"]
 
 
@@ -488,13 +660,17 @@ def waited_for(double):
 
 
 def cancel(double, job_id):
+    asked(double, "POST", f"{job_id}/cancel")
+
+
+def asked(double, method, what):
     """As another client of the account would."""
     base = double.info["base"]
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     key = urllib.parse.urlencode({"apikey": double.info["token"]}).encode()
     token = json.load(opener.open(f"{base}/iam/identity/token", key))["access_token"]
     headers = {"Authorization": f"Bearer {token}", "Service-CRN": double.info["instance"]}
-    opener.open(urllib.request.Request(f"{base}/v1/jobs/{job_id}/cancel", b"", headers, method="POST"))
+    opener.open(urllib.request.Request(f"{base}/v1/jobs/{what}", b"", headers, method=method))
 
 
 @pytest.mark.slow
