@@ -54,8 +54,9 @@ class NamedCircuit:
 
     @property
     def drawing(self) -> str:
-        """The circuit as a text drawing."""
-        return str(self.circuit.draw("text", fold=_DRAWING_WIDTH, idle_wires=True))
+        """The circuit as a text drawing, without the spaces at the ends of lines."""
+        drawing = str(self.circuit.draw("text", fold=_DRAWING_WIDTH, idle_wires=True))
+        return "\n".join(line.rstrip() for line in drawing.split("\n"))
 
 
 def run(options: argparse.Namespace) -> int:

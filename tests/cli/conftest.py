@@ -266,8 +266,9 @@ def copied(runs, here):
 
 
 def contents(folder):
-    """Every file below a folder with its bytes; an empty file that was locked says nothing."""
-    return {path: path.read_bytes() for path in Path(folder).rglob("*") if path.is_file() and path.name != "run.lock"}
+    """Every file below a folder with its bytes, but for files of locks and what Python compiled."""
+    files = (path for path in Path(folder).rglob("*") if path.is_file() and path.name != "run.lock")
+    return {path: path.read_bytes() for path in files if path.suffix != ".pyc"}
 
 
 @pytest.fixture

@@ -238,6 +238,7 @@ def test_a_point_that_fails_is_told_and_the_others_go_on(qep, here):
     assert (again.code, len(again.object["failed"])) == (1, 1)
 
 
+@pytest.mark.deep
 def test_warnings_of_workers_are_told_once(qep, here):
     result = qep("sweep", "exact.toml", "--set", "contrast.beta=30.0", "--over", "seed=0:3", "--jobs", 2)
     assert result.code == 0

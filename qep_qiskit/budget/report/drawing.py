@@ -176,9 +176,9 @@ def legend_below(figure: Figure, handles: Sequence[Line2D], width: float) -> Non
 
 def beta_label(axis: Axes) -> str:
     """Return the label of a horizontal axis of nudge strengths, shortened for small panels."""
-    figure, spec = axis.get_figure(root=True), axis.get_subplotspec()
+    figure, spec = axis.get_figure(), axis.get_subplotspec()
     columns = spec.get_gridspec().ncols if spec is not None else 1
-    wide = figure is None or figure.get_figwidth() / columns > 2.6
+    wide = not isinstance(figure, Figure) or figure.get_figwidth() / columns > 2.6
     return "nudge strength |β| (energy units)" if wide else "|β| (energy units)"
 
 
