@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from qep_qiskit.cli.main import _parser
+from qep_qiskit.cli.parser import command_parser
 from qep_qiskit.config.load import load_config
 from qep_qiskit.config.reference import configuration_page
 
@@ -28,7 +28,7 @@ def test_python_snippet_runs(snippet, monkeypatch, tmp_path, capsys):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_parses_and_names_files_that_are_there(command):
-    options = _parser().parse_args(command.split()[1:])
+    options = command_parser().parse_args(command.split()[1:])
     config = getattr(options, "config", "")
     if config.startswith("configs/"):
         load_config(ROOT / config, options.overrides)
