@@ -23,12 +23,12 @@ KEYS = [
 ]
 
 TYPES = [
-    ("network.num_spins='two'", "network.num_spins: expected a valid integer, got 'two'"),
-    ("network.num_spins=2.0", "network.num_spins: expected a valid integer, got 2.0"),
+    ("network.num_spins='two'", "network.num_spins: expected a whole number, got 'two'"),
+    ("network.num_spins=2.0", "network.num_spins: expected a whole number, got 2.0"),
     ("network.outputs=1", "network.outputs: expected a list, got 1"),
-    ("seed=1.5", "seed: expected a valid integer"),
+    ("seed=1.5", "seed: expected a whole number"),
     ("seed=-1", "seed: expected at least 0, got -1"),
-    ("name=3", "name: expected a valid string, got 3"),
+    ("name=3", "name: expected text, got 3"),
     ("task=3", "task: expected"),
     ("network=3", "network: expected"),
     ("network.edges=[[0, 1.5]]", "network.edges"),
@@ -85,8 +85,8 @@ CHOICES = [
 SHOTS_AND_NUDGES = [
     ("measurement.shots=0", "measurement.shots: expected at least 1, got 0"),
     ("measurement.shots=-5", "measurement.shots: expected at least 1, got -5"),
-    ("measurement.shots=1.5", "measurement.shots: expected a valid integer, got 1.5"),
-    ("measurement.shots=200.0", "measurement.shots: expected a valid integer, got 200.0"),
+    ("measurement.shots=1.5", "measurement.shots: expected a whole number, got 1.5"),
+    ("measurement.shots=200.0", "measurement.shots: expected a whole number, got 200.0"),
     ("measurement.shots='many'", "measurement.shots: expected"),
     ("contrast.beta=0", "contrast.beta: expected a number other than zero"),
     ("contrast.beta=0.0", "contrast.beta: expected a number other than zero"),

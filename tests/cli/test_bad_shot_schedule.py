@@ -14,7 +14,7 @@ RANGES = [
     (f"measurement.shots={10**22}", "measurement.shots: expected at most 1e+15, got 10000"),
     (f"measurement.test_shots={10**22}", "measurement.test_shots: expected at most 1e+15, got 10000"),
     ("contrast.pilot.every=-1", "contrast.pilot.every: expected at least 0, got -1"),
-    ("contrast.pilot.every=1.5", "contrast.pilot.every: expected a valid integer, got 1.5"),
+    ("contrast.pilot.every=1.5", "contrast.pilot.every: expected a whole number, got 1.5"),
     ("contrast.pilot.levels=1", "contrast.pilot.levels: expected at least 2, got 1"),
     ("contrast.pilot.levels=13", "contrast.pilot.levels: expected at most 12, got 13"),
     ("contrast.pilot.first_beta=0", "contrast.pilot.first_beta: expected at least 1e-100, got 0"),
@@ -30,7 +30,7 @@ RANGES = [
     ("measurement.adaptive=true", "measurement.adaptive: expected"),
     ("measurement.adaptive={growth=1.0}", "measurement.adaptive.growth: expected more than 1, got 1.0"),
     ("measurement.adaptive={max_shots=0}", "measurement.adaptive.max_shots: expected at least 1, got 0"),
-    ("measurement.adaptive={max_shots=20.5}", "measurement.adaptive.max_shots: expected a valid integer, got 20.5"),
+    ("measurement.adaptive={max_shots=20.5}", "measurement.adaptive.max_shots: expected a whole number, got 20.5"),
     (
         "measurement.adaptive={signal_to_noise=-1}",
         "measurement.adaptive.signal_to_noise: expected at least 0, got -1",

@@ -169,7 +169,7 @@ def test_value_of_an_option(refused, settings, optimizer, option):
     [
         (4, "preparation.level: 4 is beyond the spectrum; 2 spins have levels 0 to 3"),
         (-1, "preparation.level: expected at least 0, got -1"),
-        (1.0, "preparation.level: expected a valid integer, got 1.0"),
+        (1.0, "preparation.level: expected a whole number, got 1.0"),
     ],
 )
 @pytest.mark.parametrize("command", [("train",), ("gradient", "--sample", "0")], ids=lambda command: command[0])

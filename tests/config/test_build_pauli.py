@@ -212,7 +212,7 @@ TERM = {"pauli": "X0", "weight": "w"}
         ([{"pauli": "X0 - X0", "weight": "w", "repeat": "chain"}], {}, "weight 'w' multiplies nothing but a constant"),
         ([TERM | {"coefficient": 0.0}], {}, "weight 'w' multiplies nothing but a constant"),
         ([TERM | {"weight": ""}], {}, "network.terms.0.weight"),
-        ([TERM | {"coefficient": "1j"}], {}, "network.terms.0.coefficient: expected a valid number, got '1j'"),
+        ([TERM | {"coefficient": "1j"}], {}, "network.terms.0.coefficient: expected a number, got '1j'"),
         ([TERM | {"repeat": "star"}], {}, "network.terms.0.repeat: expected 'chain' or 'ring', got 'star'"),
         ([TERM | {"pauli": "?0", "repeat": "chain"}], {}, "network.terms.pauli: '?0' stands for several words"),
         ([{"pauli": "?0"}], {}, "give the term a weight and leave repeat out"),
