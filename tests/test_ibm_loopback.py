@@ -109,6 +109,7 @@ def require_same(folder, faultless):
     assert all(np.array_equal(a, b) for a, b in zip(bits_of(folder), bits_of(faultless[0]), strict=True))
 
 
+@pytest.mark.deep
 def test_outcomes_are_those_of_the_noisy_device(faultless):
     request = ramp_request(shots=(LOOPBACK_SHOTS, LOOPBACK_SHOTS))
     device = fake_device("fake_manila", SPINS)

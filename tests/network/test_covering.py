@@ -39,6 +39,7 @@ def test_all_two_body_words_of_up_to_four_spins_need_nine(num_qubits, fewest):
     assert len(covering_groups(two_body(combinations(range(num_qubits), 2)), num_qubits)) == fewest
 
 
+@pytest.mark.deep
 def test_every_word_is_read_wherever_it_can_be(rng):
     for _ in range(10):
         texts = [
