@@ -137,28 +137,25 @@ def measure_pilot(
 
     Example:
         >>> experiment = qep.from_file("configs/xor.toml")
-        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
-        >>> given, key = (weights, data.inputs, data.targets), qep.RequestKey("demo", 0)
-        >>> trainable = experiment.network.layout.trainable()
-        >>> work = qep.measure_pilot(experiment.estimator, *given, key, beta=0.05, levels=3, trainable=trainable)
+        >>> layout, data = experiment.network.layout, experiment.task.train
+        >>> given, key = (layout.initial(qep.Seeds(1)), data.inputs, data.targets), qep.RequestKey("demo", 0)
+        >>> options = {"beta": 0.05, "levels": 3, "trainable": layout.trainable()}
+        >>> work = qep.measure_pilot(experiment.estimator, *given, key, **options)
         >>> pilot, usage = qep.run_measurements(work, experiment.executor)
         >>> pilot.betas, usage.shots
         ((0.05, 0.1, 0.2), 5200)
     """
-    hamiltonian = estimator.hamiltonian
+    hamiltonian, of_pilot = estimator.hamiltonian, _with_pilot_shots(estimator)
     phases = partial(
-        _with_pilot_shots(estimator).phases,
-        weights,
-        inputs,
-        targets,
+        partial(of_pilot.phases, weights, inputs, targets),
         warm_start=warm_start,
         calibrations=calibrations,
         quiet=True,
         in_units_of_signals=in_units_of_signals,
     )
     found = yield from _measure_levels(phases, estimator.contrast, hamiltonian, key, beta, levels)
-    nudge = hamiltonian.nudge(targets, found.measured.outputs)
-    return _fitted(found, estimator, trainable, _scale(hamiltonian, weights, inputs, nudge))
+    scale = _scale(hamiltonian, weights, inputs, hamiltonian.nudge(targets, found.measured.outputs))
+    return _fitted(found, estimator, trainable, scale)
 
 
 def _with_pilot_shots(estimator: GradientEstimator) -> GradientEstimator:
