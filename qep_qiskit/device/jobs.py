@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NoReturn
 
-from qep_qiskit.core.errors import ConfigError, DeviceError
+from qep_qiskit.core.errors import ConfigError, DeviceError, JobFailedError
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.ledger_rows import JobEntry
 from qep_qiskit.device.retries import RetryingDevice, RetryPolicy
-from qep_qiskit.device.service import RemoteDevice
+from qep_qiskit.device.service import JobView, RemoteDevice
 
 
 def states_at_service(
@@ -168,3 +169,42 @@ def forget_job(ledger: JobLedger, device: RemoteDevice, job: str, retries: Retry
         retrying.cancel_once(entry)
         usage = retrying.usage(entry.job_id)
     return ledger.given_up(entry, "given up by 'qep cancel --forget'", usage)
+
+
+def fail_job(
+    device: RemoteDevice, retrying: RetryingDevice, ledger: JobLedger, entry: JobEntry, view: JobView
+) -> NoReturn:
+    """Record that a job ended without a result, and raise.
+
+    Args:
+        device: The device.
+        retrying: The device, with retries.
+        ledger: Ledger of the run.
+        entry: Row of the job.
+        view: State of the job, failed or cancelled.
+
+    Raises:
+        JobFailedError: Always; the message states the reason, the charge and the remedy.
+    """
+    assert entry.job_id is not None
+    usage = retrying.usage(entry.job_id)
+    ledger.ended(entry, "cancelled" if view.state == "cancelled" else "failed", view.reason, usage)
+    charged = "what was charged is not known" if usage is None else f"{usage:.0f} s were charged"
+    again = "the step is not applied"
+    if view.state == "cancelled":
+        raise JobFailedError(
+            f"job {entry.job_id} on {device.name} was cancelled; {charged}, {again}; 'qep resume' submits it again"
+        )
+    if view.capped:
+        cap = entry.description.options["max_execution_time"]
+        estimate = f"an estimate of {entry.description.estimated_seconds:.1f}"
+        raise JobFailedError(
+            f"job {entry.job_id} on {device.name} ran into its cap of {cap} QPU seconds, against "
+            f"{estimate}; {charged}, {again}; use fewer shots or samples in a new run, or 'qep resume' to submit "
+            "it again"
+        )
+    advice = "'qep resume' submits it again" if view.retry else "the same job would fail again"
+    raise JobFailedError(
+        f"job {entry.job_id} on {device.name} failed: {view.reason}; {charged}, {again}; {advice}",
+        retry=view.retry,
+    )

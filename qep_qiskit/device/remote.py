@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import math
-import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,22 +20,22 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import (
     DeviceError,
-    JobFailedError,
     LedgerError,
     PausedError,
     ResourceError,
     UnavailableError,
 )
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.device.jobs import cancel_duplicates, refresh_charges, traced
+from qep_qiskit.device.jobs import cancel_duplicates, fail_job, refresh_charges, traced
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.ledger_rows import JobDescription, JobEntry
-from qep_qiskit.device.lost_jobs import LostJob, LostJobs, tags_of
+from qep_qiskit.device.lost_jobs import LostJob, LostJobs
 from qep_qiskit.device.pubs import DeviceCircuits
 from qep_qiskit.device.results import fetched_bits
-from qep_qiskit.device.retries import MOST_REFUSALS, RetryingDevice, RetryPolicy, Waiting
-from qep_qiskit.device.service import BusyError, JobView, LostError, MisfitError, RefusedError, RemoteDevice
+from qep_qiskit.device.retries import RetryingDevice, RetryPolicy, Waiting
+from qep_qiskit.device.service import MisfitError, RemoteDevice
 from qep_qiskit.device.specification import JobSpecification, jobs_of
+from qep_qiskit.device.submission import Submission
 from qep_qiskit.execution.interface import Executor, GroupMeasurement, JobHandle, Request, RequestKey, ShotData
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.surviving_signal import surviving_signal, warn_of_lost_signal
@@ -138,12 +137,16 @@ class RemoteExecutor:
             stopping=lambda: self.stopping(),
             waiting=lambda job_id, seconds, view: self.waiting(job_id, seconds, view),
         )
-        self._run, self._seeds, self._layout = run, seeds, layout
+        self._seeds, self._layout = seeds, layout
         self._options = options or SamplerOptions()
         self._lost = LostJobs(ledger, self._retrying, None if is_new or not device.lists_jobs else run)
         self._started: set[RequestKey] = set()
-        self.sent: list[JobEntry] = []
+        self._submission = Submission(device, self._retrying, self._retries, ledger, run)
+
+    @property
+    def sent(self) -> list[JobEntry]:
         """Jobs that this process has sent."""
+        return self._submission.sent
 
     @cached_property
     def _circuits(self) -> DeviceCircuits:
@@ -235,17 +238,17 @@ class RemoteExecutor:
             self._begin(key)
             self._require_signal(request)
             self._require_ready(specification)
-            return self._send(
+            return self._submission.send(
                 self.ledger.intend(self._snapshot(key, part, specification), specification.bound), specification
             )
         if entry.state != "intended":
             return entry
         found = self._retrying.settled(entry)
         if found:
-            return self._adopted(entry, found)
+            return self._submission.adopted(entry, found)
         self._begin(key)
         self._device.require_fit(specification)
-        return self._send(self.ledger.posting(entry), specification)
+        return self._submission.send(self.ledger.posting(entry), specification)
 
     def _require_signal(self, request: Request) -> None:
         """Warn, before anything is sent, where hardly any signal would survive."""
@@ -338,62 +341,6 @@ class RemoteExecutor:
             shapes=[[*shape, 0] for shape in specification.shapes],
         )
 
-    def _send(self, entry: JobEntry, specification: JobSpecification) -> JobEntry:
-        """Send an intended job until its arrival is known."""
-        most_seconds, message = entry.description.options["max_execution_time"], ""
-        for sending in range(self._retries.sendings):
-            entry = self.ledger.posting(entry) if sending else entry
-            try:
-                job_id = self._post(entry, specification, most_seconds)
-            except LostError as error:
-                message = str(error)
-                _LOG.warning("no answer to a submission (%s); looking for the job", message)
-                found = self._retrying.settled(entry)
-                if found:
-                    return self._adopted(entry, found)
-                continue
-            return self._adopted(entry, [job_id])
-        raise UnavailableError(
-            f"{self._device.name}: the job did not arrive in {self._retries.sendings} attempts ({message}); it is in "
-            "the ledger, go on later with 'qep resume'"
-        )
-
-    def _post(self, entry: JobEntry, specification: JobSpecification, most_seconds: int) -> str:
-        """Send once, with an answer or without; a busy service has accepted nothing, so the call waits and repeats."""
-        pauses, deadline, refusals = self._retries.pauses(), time.monotonic() + self._retries.without_answer, 0
-        described = entry.description
-        fingerprint = specification.fingerprint(described.key, described.part)
-        tags = tags_of(described.tag, self._run, fingerprint, described.estimated_seconds)
-        while True:
-            try:
-                return self._device.send(specification, tags, most_seconds)
-            except BusyError as busy:
-                pause = busy.seconds or pauses()
-                reason = str(busy)
-            except RefusedError as error:
-                refusals += 1
-                pause, reason = pauses() if error.login and refusals < MOST_REFUSALS else math.inf, str(error)
-            if time.monotonic() + pause > deadline:
-                self.ledger.ended(entry, "refused", reason)
-                kind = DeviceError if pause == math.inf else UnavailableError
-                raise kind(
-                    f"{self._device.name}: the job was not accepted ({reason}); nothing was submitted, try again with "
-                    "'qep resume'"
-                )
-            self._retrying.sleep(pause, entry)
-            entry = self.ledger.posting(entry)
-
-    def _adopted(self, entry: JobEntry, found: Sequence[str]) -> JobEntry:
-        """Use one of the jobs found for the entry, the oldest that has not failed, and cancel the others."""
-        several = len(found) > 1
-        living = [name for name in found if not several or self._retrying.view(entry, name).state != "cancelled"]
-        entry = self.ledger.submitted(entry, (living or list(found))[0])
-        cancel_duplicates(self.ledger, self._retrying, entry)
-        key, seconds = entry.description.key, entry.description.estimated_seconds
-        _LOG.info("job %s of %s %d is submitted, about %.1f s", entry.job_id, key.purpose, key.step, seconds)
-        self.sent.append(entry)
-        return entry
-
     def _bits(
         self, entry: JobEntry, specification: JobSpecification, measurements: Sequence[GroupMeasurement]
     ) -> list[NDArray[np.uint8]]:
@@ -405,7 +352,7 @@ class RemoteExecutor:
             entry = traced(self.ledger, self._retrying, entry)
             view = self._retrying.finished(entry)
         if view.state != "done":
-            self._fail(entry, view)
+            fail_job(self._device, self._retrying, self.ledger, entry, view)
         assert entry.job_id is not None
         folder = self.ledger.path.parent
         bits = fetched_bits(self._device, self._retrying, entry, specification, measurements, folder)
@@ -413,28 +360,3 @@ class RemoteExecutor:
         cancel_duplicates(self.ledger, self._retrying, entry)
         _LOG.info("job %s is collected", entry.job_id)
         return bits
-
-    def _fail(self, entry: JobEntry, view: JobView) -> None:
-        assert entry.job_id is not None
-        usage = self._retrying.usage(entry.job_id)
-        self.ledger.ended(entry, "cancelled" if view.state == "cancelled" else "failed", view.reason, usage)
-        charged = "what was charged is not known" if usage is None else f"{usage:.0f} s were charged"
-        again = "the step is not applied"
-        if view.state == "cancelled":
-            raise JobFailedError(
-                f"job {entry.job_id} on {self._device.name} was cancelled; {charged}, {again}; 'qep resume' submits it "
-                "again"
-            )
-        if view.capped:
-            cap = entry.description.options["max_execution_time"]
-            estimate = f"an estimate of {entry.description.estimated_seconds:.1f}"
-            raise JobFailedError(
-                f"job {entry.job_id} on {self._device.name} ran into its cap of {cap} QPU seconds, against "
-                f"{estimate}; {charged}, {again}; use fewer shots or samples in a new run, or 'qep resume' to submit "
-                "it again"
-            )
-        advice = "'qep resume' submits it again" if view.retry else "the same job would fail again"
-        raise JobFailedError(
-            f"job {entry.job_id} on {self._device.name} failed: {view.reason}; {charged}, {again}; {advice}",
-            retry=view.retry,
-        )
