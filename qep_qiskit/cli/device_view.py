@@ -8,7 +8,7 @@ from rich.console import Console
 
 from qep_qiskit.cli.streams import tell
 from qep_qiskit.device.remote import RemoteExecutor
-from qep_qiskit.device.usage import QPU_SECONDS, unbound
+from qep_qiskit.device.usage import QPU_SECONDS
 from qep_qiskit.report.fitted_table import FittedTable
 
 if TYPE_CHECKING:
@@ -21,29 +21,30 @@ def show_start(estimate: RunEstimate) -> None:
     Args:
         estimate: Cost estimate of the run.
     """
-    cost, console = estimate.run, Console(stderr=True)
-    about = "" if estimate.fixed else "about "
-    unit, seconds = estimate.unit, f"{about}{cost.qpu_seconds:,.1f} estimated, {estimate.max_qpu_seconds:,g} at most"
-    if unit != QPU_SECONDS:
-        price = f"{about}{cost.price:,.2f} {unit}. " if unit else ""
-        tell(f"{estimate.device}: {about}{cost.jobs:,} jobs, {cost.executions:,} executions. {price}{unbound(unit)}")
-        return
-    left = "no limit" if estimate.remaining_seconds is None else f"{estimate.remaining_seconds:,.0f} QPU seconds left"
+    cost, console, about = estimate.run, Console(stderr=True), "" if estimate.fixed else "about "
+    jobs, executions = f"{about}{cost.jobs:,}", f"{about}{cost.executions:,}"
+    name, price = _price(estimate)
+    left = None if estimate.remaining_seconds is None else f"{estimate.remaining_seconds:,.0f} QPU seconds left"
     if not console.is_terminal:
-        tell(
-            f"{estimate.device}: {about}{cost.jobs:,} jobs, {cost.executions:,} executions, {seconds} of QPU seconds; "
-            f"account: {left}"
-        )
+        account = "" if left is None else f"; account: {left}"
+        tell(f"{estimate.device}: {jobs} jobs, {executions} executions, {name}: {price}{account}")
         return
     table = FittedTable(plain=True)
     table.add_column()
     table.add_column()
-    table.add_row("device", f"{estimate.device}, {estimate.mode} mode")
-    table.add_row("jobs", f"{about}{cost.jobs:,}")
-    table.add_row("executions", f"{about}{cost.executions:,}")
-    table.add_row("QPU seconds", seconds)
-    table.add_row("account", left)
+    rows = {"device": f"{estimate.device}, {estimate.mode} mode", "jobs": jobs, "executions": executions, name: price}
+    for row in (rows | ({} if left is None else {"account": left})).items():
+        table.add_row(*row)
     console.print(table)
+
+
+def _price(estimate: RunEstimate) -> tuple[str, str]:
+    """Unit of the price and the price in words."""
+    if estimate.unit == QPU_SECONDS:
+        return QPU_SECONDS, f"{estimate.run.qpu_seconds:,.1f} estimated, {estimate.max_qpu_seconds:,g} at most"
+    if not estimate.unit:
+        return "price", "not known"
+    return estimate.unit, f"{estimate.run.price:,.2f} estimated, without a limit"
 
 
 def show_spent(executor: RemoteExecutor, limit: float) -> None:
@@ -55,5 +56,6 @@ def show_spent(executor: RemoteExecutor, limit: float) -> None:
     """
     jobs, ledger = sum(entry.job_id is not None for entry in executor.ledger.entries()), executor.ledger
     if jobs:
-        spent = f"{jobs:,} {'job' if jobs == 1 else 'jobs'} and {ledger.seconds():,.1f} QPU seconds so far"
-        tell(f"{executor.backend_name}: {spent}, {limit:,g} at most")
+        counted, seconds = f"{jobs:,} {'job' if jobs == 1 else 'jobs'}", ledger.seconds()
+        spent = f" and {seconds:,.1f} QPU seconds so far, {limit:,g} at most" if seconds else " so far"
+        tell(f"{executor.backend_name}: {counted}{spent}")

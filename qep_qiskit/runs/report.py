@@ -56,12 +56,11 @@ def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
                 rows.append((label.format(name), value_with_error(value, summary[f"{part}_{what}_se"])))
     rows += [("shots", f"{summary['shots']:,}"), ("circuits", f"{summary['circuits']:,}")]
     rows.append(("seconds", f"{summary['seconds']:.1f}"))
-    if "jobs" in summary:
-        rows.append(("jobs", f"{summary['jobs']:,}"))
-        estimated = f", {summary['qpu_seconds_estimated']:,.1f} of them estimated"
-        rows.append(
-            ("QPU seconds", f"{summary['qpu_seconds']:,.1f}{estimated * (summary['qpu_seconds_estimated'] > 0)}")
-        )
+    rows += [("jobs", f"{summary['jobs']:,}")] if "jobs" in summary else []
+    if summary.get("qpu_seconds"):  # 0 where a device has another price
+        estimated = summary["qpu_seconds_estimated"]
+        note = f", {estimated:,.1f} of them estimated" if estimated else ""
+        rows.append(("QPU seconds", f"{summary['qpu_seconds']:,.1f}{note}"))
     return rows + [(SEVERITIES[found["severity"]], f"{found['kind']}: {found['diagnosis']}") for found in warnings]
 
 

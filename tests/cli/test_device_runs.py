@@ -38,8 +38,8 @@ def test_a_run_says_what_it_will_spend_and_what_it_has_spent(qep, service, here,
     (line,) = result.err.splitlines()
     cost = plan["run"]
     assert line == (
-        f"qep: ibm_stand_in: {cost['jobs']} jobs, {cost['executions']:,} executions, {cost['qpu_seconds']:.1f} "
-        "estimated, 60 at most of QPU seconds; account: 600 QPU seconds left"
+        f"qep: ibm_stand_in: {cost['jobs']} jobs, {cost['executions']:,} executions, QPU seconds: "
+        f"{cost['qpu_seconds']:.1f} estimated, 60 at most; account: 600 QPU seconds left"
     )
     summary = json.loads((here / "run/summary.json").read_text())
     assert (summary["jobs"], summary["qpu_seconds"]) == (cost["jobs"], 2.5 * cost["jobs"])
