@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from functools import partial
 
-from qep_qiskit.cli import working
+from qep_qiskit.cli import unattended, working
 from qep_qiskit.cli.main import main
 from qep_qiskit.config import executor
 from qep_qiskit.device import ibm_client
@@ -85,6 +85,7 @@ def numbers_of(folder, experiment, state):
 
 def run(words: list[str]) -> int:
     working.report_of = numbers_of
+    unattended._FIRST_PAUSE = unattended._LONGEST_PAUSE = 1.0
     executor.RetryPolicy = partial(RetryPolicy, settling=3, first_pause=0.1, longest_pause=0.5, without_answer=30)
     ibm_client._CONNECT_AND_READ_SECONDS = (2.0, 2.0)
     if words[0] == "--die":

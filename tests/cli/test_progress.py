@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from qep_qiskit.cli import progress
+from qep_qiskit.cli.device_view import show_start
 from qep_qiskit.cli.progress import ProgressView
 from qep_qiskit.device.service import JobView
 
@@ -54,3 +55,21 @@ def test_figures_of_the_bar_are_whole_or_left_out(width):
     whole = {"loss", "-12.3456", "accuracy", "0.933", "123.5M", "shots", "45.6k", "circuits"}
     assert set(line.split("1/300", 1)[1].split()) <= whole
     assert ("45.6k circuits" in line) == (width >= 100)
+
+
+@pytest.mark.parametrize(
+    ("unit", "said"),
+    [
+        ("QPU seconds", "QPU seconds: 73.4 estimated, 100 at most; account: 512 QPU seconds left"),
+        ("USD", "USD: 4.20 estimated, without a limit; account: 512 QPU seconds left"),
+        ("", "price: not known; account: 512 QPU seconds left"),
+    ],
+)
+def test_a_start_is_one_line_elsewhere(capsys, unit, said):
+    run = SimpleNamespace(jobs=24, executions=96_000, qpu_seconds=73.44, price=4.2)
+    show_start(
+        SimpleNamespace(
+            run=run, device="ibm_x", fixed=False, unit=unit, max_qpu_seconds=100.0, remaining_seconds=512.3, mode="job"
+        )
+    )
+    assert capsys.readouterr().err == f"qep: ibm_x: about 24 jobs, about 96,000 executions, {said}\n"

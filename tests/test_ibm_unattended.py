@@ -1,0 +1,109 @@
+"""An unattended run against the double of IBM's service (see test_ibm_acceptance): maintenance, hang-up, a second run."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+DOUBLE = Path(os.environ.get("QEP_IBM_LOOPBACK", HERE.parent.parent / "shared" / "ibm_loopback"))
+
+pytest.importorskip("qiskit_ibm_runtime")
+pytestmark = [
+    pytest.mark.skipif(not DOUBLE.is_dir(), reason=f"the double of IBM's service is not at {DOUBLE}"),
+    pytest.mark.xdist_group("ibm_loopback"),
+    pytest.mark.slow,
+]
+
+CONFIG = """
+name = "small"
+seed = 1
+[task]
+kind = "xor"
+[network]
+graph = "chain"
+num_spins = 3
+[preparation]
+kind = "adiabatic"
+total_time = 1.5
+steps = 4
+[contrast]
+kind = "symmetric"
+[training]
+epochs = 1
+batch_size = 4
+evaluate_every = 0
+[measurement]
+shots = 50
+[execution]
+backend = "ibm_manila"
+"""
+
+
+@pytest.fixture
+def double(tmp_path):
+    sys.path.insert(0, str(DOUBLE))
+    try:
+        from loopback import Loopback
+    finally:
+        sys.path.remove(str(DOUBLE))
+    with Loopback("--backends", "ibm_manila", "--noise", "full", state_dir=str(tmp_path / "double")) as lb:
+        yield lb
+
+
+def wait_for(seen, seconds=60):
+    end = time.monotonic() + seconds
+    while not seen():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_an_unattended_run_outlives_what_happens_to_it(double, tmp_path):
+    env = double.env("proxy") | {"PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)])}
+    config, whole, folder = tmp_path / "small.toml", tmp_path / "whole", tmp_path / "run"
+    config.write_text(CONFIG)
+
+    def start(*words):
+        command = [sys.executable, str(HERE / "impatient_qep.py"), *map(str, words)]
+        return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    plain = start("train", config, "--out", whole)
+    out, err = plain.communicate(timeout=200)
+    assert plain.returncode == 0, err
+    count = len(double.jobs())
+
+    closed = {"state": False, "status": "maintenance", "refuse_jobs": True}
+    double.config(backend_status={"ibm_manila": closed})
+    first = start("train", config, "--out", folder, "--unattended")
+    time.sleep(12)
+    assert first.poll() is None
+    assert not folder.exists()
+    double.plan(hold=True)
+    double.config(backend_status={})
+    wait_for(lambda: len(double.jobs()) == count + 1)
+    second = start("resume", folder, "--unattended")
+    out, err = second.communicate(timeout=60)
+    assert (second.returncode, err) == (3, f"qep: {folder}: an unattended process works on this run already\n")
+
+    first.send_signal(signal.SIGHUP)
+    out, err = first.communicate(timeout=30)
+    assert first.returncode == 130
+    assert "the device is not taking jobs (maintenance); nothing was submitted" in err
+    log = (folder / "unattended.log").read_text().splitlines()
+    assert log[-1].endswith("ends: exit code 130")
+    assert any("goes on, its id is saved" in line for line in log)
+
+    double.ctl("release", {})
+    third = start("resume", folder, "--unattended")
+    _, err = third.communicate(timeout=200)
+    assert (third.returncode, err) == (0, "")
+    assert len(double.jobs()) == 2 * count
+    assert json.loads((folder / "weights.json").read_text()) == json.loads((whole / "weights.json").read_text())
+    assert json.loads((folder / "summary.json").read_text())["jobs"] == count
+    token = env["QISKIT_IBM_TOKEN"]
+    assert all(token.encode() not in path.read_bytes() for path in folder.iterdir())
