@@ -1,4 +1,4 @@
-"""An unattended run against the double of IBM's service (see test_ibm_acceptance): maintenance, hang-up, a second run."""
+"""An unattended run against the double of IBM's service: maintenance, hang-up, a second run."""
 
 import json
 import os
@@ -73,7 +73,7 @@ def test_an_unattended_run_outlives_what_happens_to_it(double, tmp_path):
         return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     plain = start("train", config, "--out", whole)
-    out, err = plain.communicate(timeout=200)
+    _, err = plain.communicate(timeout=200)
     assert plain.returncode == 0, err
     count = len(double.jobs())
 
@@ -87,11 +87,11 @@ def test_an_unattended_run_outlives_what_happens_to_it(double, tmp_path):
     double.config(backend_status={})
     wait_for(lambda: len(double.jobs()) == count + 1)
     second = start("resume", folder, "--unattended")
-    out, err = second.communicate(timeout=60)
+    _, err = second.communicate(timeout=60)
     assert (second.returncode, err) == (3, f"qep: {folder}: an unattended process works on this run already\n")
 
     first.send_signal(signal.SIGHUP)
-    out, err = first.communicate(timeout=30)
+    _, err = first.communicate(timeout=30)
     assert first.returncode == 130
     assert "the device is not taking jobs (maintenance); nothing was submitted" in err
     log = (folder / "unattended.log").read_text().splitlines()
