@@ -7,6 +7,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 ROOT = Path(__file__).parents[1]
+EXAMPLES = ("configs/*", "circuits/ansaetze/*")
 
 
 def missing(wheel: ZipFile) -> list[str]:
@@ -16,6 +17,7 @@ def missing(wheel: ZipFile) -> list[str]:
     metadata = message_from_bytes(wheel.read(info + "METADATA"))
     own = [path for path in (ROOT / "qep_qiskit").rglob("*") if path.is_file() and path.suffix != ".pyc"]
     expected = {path.relative_to(ROOT).as_posix() for path in own}
+    expected |= {f"qep_qiskit/examples/{path.name}" for pattern in EXAMPLES for path in ROOT.glob(pattern)}
     found = {name for name in names if not name.startswith(info)}
     faults = [f"{name} is not in the wheel" for name in sorted(expected - found)]
     faults += [f"{name} does not belong there (an old build/?)" for name in sorted(found - expected)]

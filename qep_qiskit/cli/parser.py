@@ -34,6 +34,7 @@ def command_parser() -> argparse.ArgumentParser:
     qep.add_argument("--version", action="version", version=f"qep_qiskit {__version__}")
     commands = qep.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
 
+    _init(commands)
     train = _command(commands, "train", "train a network", "Train the network of a configuration.")
     _config_argument(train)
     train.add_argument("--out", metavar="DIR", help="folder of the run; runs/<name of the file> by default")
@@ -97,6 +98,23 @@ def command_parser() -> argparse.ArgumentParser:
     )
     _json_argument(doctor)
     return qep
+
+
+def _init(commands: argparse._SubParsersAction) -> None:
+    init = _command(
+        commands,
+        "init",
+        "write an example to begin with",
+        "Write a commented configuration, and the data that it names, into the working directory; without a name and "
+        "options, list the examples. Options pick the nearest example and set what it has otherwise. Nothing is "
+        "overwritten.",
+    )
+    init.add_argument("name", metavar="NAME", nargs="?", help="name of an example, such as iris")
+    init.add_argument("--task", metavar="KIND", help="task.kind, such as csv")
+    init.add_argument("--network", metavar="KIND", help="network.kind, such as ising")
+    init.add_argument("--preparation", metavar="KIND", help="preparation.kind, such as adiabatic")
+    init.add_argument("--backend", metavar="NAME", help="execution.backend, such as statevector")
+    _set_argument(init)
 
 
 def _jobs(commands: argparse._SubParsersAction) -> None:
@@ -248,6 +266,10 @@ def _command(commands: argparse._SubParsersAction, name: str, short: str, text: 
 def _config_argument(parser: argparse.ArgumentParser, *, or_run: bool = False) -> None:
     what = "a configuration in TOML, or the folder of a run" if or_run else "a configuration in TOML"
     parser.add_argument("config", metavar="CONFIG", help=what)
+    _set_argument(parser)
+
+
+def _set_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set",
         dest="overrides",

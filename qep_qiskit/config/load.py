@@ -41,7 +41,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
     for text in overrides:
         keys, value = parse_override(text)
-        _assign(content, keys, value)
+        assign(content, keys, value)
     content.setdefault("name", path.stem)
     config, folder = check_config(content, str(path)), path.resolve().parent
     return config.model_copy(
@@ -83,7 +83,7 @@ def with_overrides(config: Config, overrides: Sequence[str], section: str) -> Co
             raise ConfigError(
                 f"--set {text}: a run folder keeps its own configuration; only keys of {section} can be set for it"
             )
-        _assign(content, keys, value)
+        assign(content, keys, value)
     return check_config(content, "--set")
 
 
@@ -103,7 +103,17 @@ def parse_override(text: str) -> tuple[list[str], Any]:
         return keys, value.strip()
 
 
-def _assign(content: dict[str, Any], keys: Sequence[str], value: Any) -> None:
+def assign(content: dict[str, Any], keys: Sequence[str], value: Any) -> None:
+    """Set a key of a configuration, and remove keys that go with another kind of its section.
+
+    Args:
+        content: Sections and keys; changed in place.
+        keys: Parts of the dotted name.
+        value: The new value.
+
+    Raises:
+        ConfigError: A part of the name is a value, not a section.
+    """
     section = content
     for depth, key in enumerate(keys[:-1]):
         section = section.setdefault(key, {})

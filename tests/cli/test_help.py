@@ -6,6 +6,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
+    "init",
     "train",
     "resume",
     "submit",
