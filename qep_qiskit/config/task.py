@@ -246,8 +246,9 @@ class NoDataTask(_MadeTask):
 
 
 TASKS = section_registry(
-    "tasks", TaskSection, CsvTask, XorTask, ParityTask, MoonsTask, DigitsTask, PhaseDiagramTask, NoDataTask, ArraysTask
+    "tasks", TaskSection, CsvTask, XorTask, ParityTask, MoonsTask, DigitsTask, PhaseDiagramTask, NoDataTask
 )
 """Kinds of tasks."""
+TASKS.add("arrays", ArraysTask, listed=False)
 
 TaskConfig = Annotated[TaskSection, OneOf(TASKS)]

@@ -28,10 +28,11 @@ class Registry(Generic[Entry]):
         self._accepts = accepts
         self._expected = expected
         self._entries: dict[str, Entry] = {}
+        self._unlisted: dict[str, Entry] = {}
 
     @property
     def entries(self) -> dict[str, Entry]:
-        """Return the package's own entries, and those that were added or loaded."""
+        """Return the package's own entries, and those that were added or loaded, without unlisted ones."""
         return dict(self._entries)
 
     @property
@@ -43,19 +44,20 @@ class Registry(Generic[Entry]):
         """Return whether there is an entry of a kind; nothing is loaded."""
         return kind in self._entries or bool(entry_points(group=self.group, name=str(kind)))
 
-    def add(self, kind: str, entry: Entry) -> Entry:
+    def add(self, kind: str, entry: Entry, *, listed: bool = True) -> Entry:
         """Add an entry in this process and return it.
 
         Args:
             kind: Its kind, the text that a configuration names.
             entry: The entry.
+            listed: Whether messages and documents name the kind; one that no file can use is found, but not listed.
 
         Raises:
             ConfigError: It is not what this extension point takes.
         """
         if not self._accepts(entry):
             raise ConfigError(f"expected '{kind}' of {self.group} to be {self._expected}, got {entry!r}")
-        self._entries[kind] = entry
+        (self._entries if listed else self._unlisted)[kind] = entry
         return entry
 
     def find(self, kind: str) -> Entry:
@@ -64,8 +66,8 @@ class Registry(Generic[Entry]):
         Raises:
             ConfigError: There is none, or it cannot be loaded.
         """
-        if kind in self._entries:
-            return self._entries[kind]
+        if known := {**self._unlisted, **self._entries}.get(kind):
+            return known
         for found in entry_points(group=self.group, name=kind):
             try:
                 loaded = found.load()

@@ -172,3 +172,11 @@ def test_unknown_keys_come_before_other_complaints():
     """A misspelt key is most often the reason of the missing one."""
     with pytest.raises(ConfigError, match=r"task\.fil: unknown key; did you mean 'file'"):
         check(task={"kind": "csv", "fil": "a.csv", "inputs": ["a"]})
+
+
+def test_a_kind_that_no_file_can_use_is_not_offered():
+    """Samples in memory are found, as the run folder of an estimator needs, and say what they are."""
+    with pytest.raises(ConfigError, match=r"task\.kind: expected one of 'csv', .*, got 'mnist'") as refused:
+        check_config({"task": {"kind": "mnist"}}, "run.toml")
+    assert "arrays" not in str(refused.value)
+    assert check_config({"task": {"kind": "arrays"}}, "run.toml").task.kind == "arrays"
