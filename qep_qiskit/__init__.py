@@ -94,6 +94,7 @@ if TYPE_CHECKING:
     from qep_qiskit.learning import measure_pilot as measure_pilot
     from qep_qiskit.learning.exact_gradient import exact_gradient as exact_gradient
     from qep_qiskit.learning.finite_differences import finite_differences as finite_differences
+    from qep_qiskit.learning.gradient_call import gradient as gradient
     from qep_qiskit.learning.layer import LayerGradient as LayerGradient
     from qep_qiskit.learning.layer import QEPLayer as QEPLayer
     from qep_qiskit.learning.records import Outcome as Outcome

@@ -36,6 +36,7 @@ class GradientEstimate:
         approximate: Whether a large part of `variance` is prior expectation and not data, so that its sum may be off by
             more than a tenth or that of a weight by more than a quarter.
         scatter: Scatter of the replicates, or None where the shots were not split.
+        names: Names of the weights, or none where they were not asked for.
 
     Example:
         >>> experiment = qep.from_file("configs/xor.toml")
@@ -56,11 +57,18 @@ class GradientEstimate:
     warm_start: WarmStartArrays = field(default_factory=dict)
     approximate: bool = False
     scatter: ReplicateScatter | None = None
+    names: tuple[str, ...] = ()
 
     @property
     def standard_error(self) -> NDArray[np.float64]:
         """Standard errors of the gradient, shape (weights,)."""
         return np.sqrt(np.maximum(self.variance, 0.0))
+
+    @property
+    def by_name(self) -> dict[str, tuple[float, float]]:
+        """Gradient and standard error of every weight by its name; empty without names."""
+        pairs = zip(self.gradient.tolist(), self.standard_error.tolist(), strict=True)
+        return dict(zip(self.names, pairs, strict=False))
 
     def pooled(self, tally: ScatterTally) -> GradientEstimate:
         """Return the estimate with variances from the scatter of replicates in recent steps.

@@ -19,7 +19,7 @@ from qep_qiskit.core.errors import DataError, NetworkError
 from qep_qiskit.core.observables import OperatorLike
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.execution import Executor, RequestKey, VectorExecutor
+from qep_qiskit.execution import Executor, RequestKey, StatevectorExecutor
 from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.free_phase import measure_free
 from qep_qiskit.learning.gradient import GradientEstimator
@@ -98,7 +98,7 @@ class QEPLayer:
         on_outputs = observables is None
         read = LossOnExpectations.on_outputs(network) if on_outputs else LossOnExpectations(tuple(observables or ()))
         self.network, self.shots = network, shots
-        self.executor = VectorExecutor(Seeds(0)) if executor is None else executor
+        self.executor = StatevectorExecutor(Seeds(0)) if executor is None else executor
         matrix, constants = read.output_map()
         cost = OperatorCost(read.terms, network.num_qubits, lambda upstream: (upstream @ matrix, upstream @ constants))
         beta = (1e-3 if shots is None else 0.3) if beta is None else beta
