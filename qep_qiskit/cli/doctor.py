@@ -6,13 +6,12 @@ import argparse
 import json
 import platform
 from collections.abc import Iterator
-from importlib import metadata
 
 from rich.console import Console
 
 from qep_qiskit.device.check import Check
 from qep_qiskit.report.fitted_table import FittedTable
-from qep_qiskit.runs.versions import meets, requirement_of
+from qep_qiskit.runs.versions import installed_version, meets, requirement_of
 
 _CLIENT = "qiskit-ibm-runtime"
 _PACKAGES = ("qep_qiskit", "qiskit", "qiskit-aer", _CLIENT)
@@ -51,8 +50,7 @@ def _checks() -> Iterator[Check]:
 def _version(package: str) -> Check:
     wanted, extra = requirement_of(package)
     install = f"pip install 'qep_qiskit{f'[{extra}]' if extra else ''}'"
-    try:
-        found = metadata.version(package)
-    except metadata.PackageNotFoundError:
+    found = installed_version(package)
+    if found is None:
         return Check(name=package, found="missing", advice=install)
     return Check(name=package, found=found, advice="" if meets(found, wanted) else f"expected {wanted}: {install}")

@@ -97,6 +97,13 @@ def command_parser() -> argparse.ArgumentParser:
         "are left, each with what to do. Nothing is submitted. Exit code 2 if something is to be done.",
     )
     _json_argument(doctor)
+    version = _command(
+        commands,
+        "version",
+        "versions of all that counts",
+        "Versions of this package, of those that its numbers depend on, of Python and of the system.",
+    )
+    _json_argument(version)
     return qep
 
 

@@ -11,12 +11,30 @@ from typing import Any
 from qep_qiskit.core.errors import ConfigError, RunFolderError
 
 _STAMPED = ("qep_qiskit", "qiskit", "qiskit-aer", "numpy", "scipy")
+_OPTIONAL = ("qiskit-ibm-runtime", "scikit-learn", "jax", "torch")
 _OF_FORMATS = ("qep_qiskit", "qiskit")
 
 
 def versions() -> dict[str, str]:
     """Return the versions of this package and of the packages that its numbers depend on."""
     return {name: metadata.version(name) for name in _STAMPED}
+
+
+def installed_versions() -> dict[str, str | None]:
+    """Return `versions` and those of optional packages, None for one that is missing."""
+    return versions() | {name: installed_version(name) for name in _OPTIONAL}
+
+
+def installed_version(package: str) -> str | None:
+    """Return the version of a package, or None if it is missing.
+
+    Args:
+        package: Name of the distribution.
+    """
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def require_no_newer(stamps: object, where: str) -> None:

@@ -20,6 +20,7 @@ COMMANDS = [
     "budget",
     "plan",
     "doctor",
+    "version",
 ]
 
 

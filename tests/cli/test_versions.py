@@ -103,3 +103,12 @@ def test_a_ledger_with_circuits_of_a_newer_qiskit(qep, service, here, settings, 
     (line,) = result.err.splitlines()
     assert "ledger: a stored circuit cannot be read (QPY " in line
     assert f"written by Qiskit {qiskit.__version__}, where Qiskit {qiskit.__version__} reads up to QPY 1" in line
+
+
+def test_versions_for_a_report_of_a_fault(qep, monkeypatch):
+    found = qep("version", "--json").object
+    assert {name: found[name] for name in ("qep_qiskit", "qiskit", "numpy")} == {
+        name: metadata.version(name) for name in ("qep_qiskit", "qiskit", "numpy")
+    }
+    assert {"qiskit-aer", "scipy", "qiskit-ibm-runtime", "python", "platform"} <= found.keys()
+    assert all(name in qep("version").out for name in found)
