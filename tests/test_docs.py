@@ -11,7 +11,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 KEYS = (ROOT / "docs" / "reference" / "configuration.md").read_text(encoding="utf-8")
 WORDS_OF_THE_CODE = {
     word
-    for pattern in ("qep_qiskit/**/*.py", "configs/*.toml")
+    for pattern in ("qep_qiskit/**/*.py", "configs/*.toml", "docs/results.json")
     for path in ROOT.glob(pattern)
     for word in [path.stem, *re.findall(r"\w+", path.read_text(encoding="utf-8"))]
 }

@@ -79,7 +79,6 @@ def merged_config(
     task_keys = content.setdefault("task", {})
     if task_keys.setdefault("kind", "arrays") != "arrays":
         raise ConfigError("config: task.kind: samples come from X and y; leave out the task of the configuration")
-    _fill(content, "preparation", "kind", parameters["preparation"])
     content.setdefault("cost", {}).setdefault("kind", "loss")
     content.setdefault("update", {}).setdefault("kind", "adam")
     content["update"].setdefault("decay", "linear")

@@ -155,6 +155,10 @@ def test_keys_of_a_configuration_go_deeper(tmp_path):
     path = tmp_path / "deeper.toml"
     path.write_text("[training]\nepochs = 2\n")
     assert qep.QEPClassifier(random_state=0, config=path).fit(INPUTS[FEW], LABELS[FEW]).n_epochs_ == 2
+    ramp = {"preparation": {"total_time": 1.0, "steps": 3}}
+    model = qep.QEPClassifier(preparation="adiabatic", shots=10, epochs=1, random_state=0, config=ramp)
+    preparation = model.fit(INPUTS[FEW], LABELS[FEW]).trained_.config.preparation
+    assert (preparation.kind, preparation.steps) == ("adiabatic", 3)
 
 
 @pytest.mark.parametrize(

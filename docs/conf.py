@@ -1,0 +1,90 @@
+"""Settings of the documentation site: ``sphinx-build -W -n docs build/docs`` (extra ``docs``)."""
+
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import qep_qiskit
+
+ROOT = Path(__file__).resolve().parents[1]
+
+project = "qep_qiskit"
+author = "The qep_qiskit developers"
+copyright = "The qep_qiskit developers, Apache-2.0"
+version = release = qep_qiskit.__version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "sphinx_design",
+]
+exclude_patterns = ["results.json"]
+source_suffix = {".md": "myst-nb"}
+
+# Tutorials run at every build, from the root of the checkout, where `configs/` lies.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 60
+nb_execution_show_tb = True
+nb_merge_streams = True
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
+myst_heading_anchors = 4
+
+# Names in docstrings are linked where they are public.
+default_role = "py:obj"
+add_module_names = False
+toc_object_entries = False
+autosummary_generate = False
+autodoc_class_signature = "mixed"
+autodoc_default_options = {"members": True, "undoc-members": False, "show-inheritance": False}
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_typehints_format = "short"
+autodoc_preserve_defaults = True
+autodoc_mock_imports = ["torch"]
+python_maximum_signature_line_length = 88
+napoleon_google_docstring = True
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+napoleon_use_rtype = False
+
+html_theme = "pydata_sphinx_theme"
+html_title = "qep_qiskit"
+html_theme_options = {
+    "navigation_with_keys": False,
+    "show_toc_level": 2,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": ["theme-version"],
+    "article_header_start": ["breadcrumbs"],
+}
+html_sidebars = {"index": []}
+html_show_sourcelink = False
+copybutton_exclude = ".linenos, .gp, .go"
+
+_ARRAYS = re.compile(r"(?:numpy\.)?ndarray\[tuple\[(?:Any|int), \.\.\.\], dtype\[(?:numpy\.)?(\w+)\]\]")
+
+
+def short_signature(*found: Any) -> tuple[str, str] | None:
+    """Return a signature with short names of types."""
+    signature, result = found[-2:]
+    return tuple(_ARRAYS.sub("NDArray", part) if part else part for part in (signature, result))
+
+
+def as_text(app: Any, what: str, name: str, found: Any, options: Any, lines: list[str]) -> None:
+    """Escape what is plain text in docstrings and a mark of reStructuredText: |g|, and names that end in an underscore."""
+    for number, line in enumerate(lines):
+        if line.lstrip().startswith((">>>", "...")):
+            continue
+        lines[number] = re.sub(r"(?<![`\\])\|", r"\\|", re.sub(r"(?<!`)(\b\w+)_(?=[\s,.)]|$)", r"\1\\_", line))
+
+
+def setup(app: Any) -> None:
+    """Connect the functions above."""
+    app.connect("autodoc-process-signature", short_signature)
+    app.connect("autodoc-process-docstring", as_text, priority=400)
