@@ -1,14 +1,12 @@
 """Settings of the documentation site: ``sphinx-build -W -n docs build/docs`` (extra ``docs``)."""
 
+import os
 import re
 import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import qep_qiskit
-
-ROOT = Path(__file__).resolve().parents[1]
 
 project = "qep_qiskit"
 author = "The qep_qiskit developers"
@@ -23,13 +21,15 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_design",
 ]
-exclude_patterns = ["results.json"]
+exclude_patterns = ["results.json", "**/.ipynb_checkpoints"]
 source_suffix = {".md": "myst-nb"}
 
-# Tutorials run at every build, from the root of the checkout, where `configs/` lies.
+# Tutorials run at every build, with the commands of this environment.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ["COLUMNS"] = "88"
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
-nb_execution_timeout = 60
+nb_execution_timeout = 300
 nb_execution_show_tb = True
 nb_merge_streams = True
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
@@ -42,6 +42,8 @@ toc_object_entries = False
 autosummary_generate = False
 autodoc_class_signature = "mixed"
 autodoc_default_options = {"members": True, "undoc-members": False, "show-inheritance": False}
+_ROUTING = ["fit", "partial_fit", "predict", "predict_proba", "score"]
+autodoc_default_options["exclude-members"] = ", ".join(f"set_{name}_request" for name in _ROUTING)
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
