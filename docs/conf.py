@@ -79,7 +79,7 @@ def short_signature(*found: Any) -> tuple[str, str] | None:
 
 
 def as_text(app: Any, what: str, name: str, found: Any, options: Any, lines: list[str]) -> None:
-    """Escape what is plain text in docstrings and a mark of reStructuredText: |g|, and names that end in an underscore."""
+    """Escape plain text that is a mark of reStructuredText: |g|, and names that end in an underscore."""
     for number, line in enumerate(lines):
         if line.lstrip().startswith((">>>", "...")):
             continue
