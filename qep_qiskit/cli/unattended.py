@@ -16,6 +16,7 @@ from qep_qiskit.cli.streams import tell
 from qep_qiskit.core.errors import (
     FolderBusyError,
     JobFailedError,
+    LedgerBusyError,
     LedgerError,
     QepError,
     StillQueuedError,
@@ -31,7 +32,7 @@ from qep_qiskit.runs.training import ledger_path
 _FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 3600.0  # seconds
 _MOST_FAILURES = 3  # of jobs without progress between them: each may be charged
 _LOG = logging.getLogger(__name__)
-_KEPT = (__name__, "qep_qiskit.device.remote")  # whose news are kept
+_KEPT = (__name__, "qep_qiskit.device.remote", "qep_qiskit.device.submission")  # whose news are kept
 _WORKED_ON_ALREADY = 3
 
 Result = TypeVar("Result")
@@ -80,7 +81,7 @@ def patiently(attempt: Callable[[], Result], *, progress: Callable[[], object] =
     while True:
         try:
             return attempt()
-        except (UnavailableError, StillQueuedError, FolderBusyError) as error:
+        except (UnavailableError, StillQueuedError, FolderBusyError, LedgerBusyError) as error:
             reason: QepError = error
         except JobFailedError as error:
             reason, failures = error, failures + 1

@@ -78,6 +78,10 @@ class LedgerError(QepError):
     """The ledger of a run's jobs is damaged, in use, or disagrees with the run."""
 
 
+class LedgerBusyError(LedgerError):
+    """Another process uses a ledger."""
+
+
 class NetworkError(QepError):
     """A network, cost or graph is not well defined (spin out of range, duplicate edge, ...).
 

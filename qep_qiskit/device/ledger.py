@@ -22,7 +22,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.errors import LedgerError
+from qep_qiskit.core.errors import LedgerBusyError, LedgerError
 from qep_qiskit.core.files import Hold, hold, make_private_file
 from qep_qiskit.device.ledger_rows import (
     COLUMNS,
@@ -342,7 +342,7 @@ def _locked(path: Path) -> Hold:
         try:
             return hold(path.with_name(f"{path.name}.lock"))
         except BlockingIOError as error:
-            raise LedgerError(f"{path}: another process is working with this ledger") from error
+            raise LedgerBusyError(f"{path}: another process is working with this ledger") from error
 
 
 def _connected(path: Path) -> sqlite3.Connection:

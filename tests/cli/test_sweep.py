@@ -357,3 +357,14 @@ def test_swept_sections(qep, here):
     assert [row["update"]["kind"] for row in result.object["means"]] == ["adam", "momentum"]
     assert from_file("exact.toml").config.update.kind == "adam"
     assert [row["update.learning_rate"] for row in table("sweeps/exact/results.csv")] == ["0.1", "0.1", "0.05", "0.05"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are those of POSIX")
+@pytest.mark.deep
+def test_folders_that_name_an_account_are_for_their_owner(qep, here):
+    """Options of a backend may hold a token."""
+    backend = ["execution.backend=qiskit_aer:AerSimulator", "execution.backend_options={seed_simulator=3}"]
+    words = [word for key in backend for word in ("--set", key)]
+    qep("sweep", "circuits.toml", *words, "--over", "seed=0:1", "--jobs", 1, "--out", here / "out")
+    modes = {path.name: path.stat().st_mode & 0o077 for path in (here / "out", *(here / "out").iterdir())}
+    assert modes["out"] == modes["sweep.json"] == 0

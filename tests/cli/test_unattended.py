@@ -108,9 +108,10 @@ def test_a_second_one_says_so_and_leaves(qep, service, here, settings, words):
     assert qep("resume", here / "run", "--unattended").code == 0
 
 
-def test_another_command_in_the_folder_is_waited_for(qep, service, here, settings, pauses):
+@pytest.mark.parametrize("name", ["run.lock", "jobs.sqlite.lock"])
+def test_another_command_in_the_folder_is_waited_for(qep, service, here, settings, pauses, name):
     assert qep("submit", here / "circuits.toml", "--out", here / "run", *settings(*SETTINGS)).code == 0
-    other = hold(here / "run/run.lock")
+    other = hold(here / "run" / name)
     unattended._sleep = lambda seconds: other.release()
     assert qep("resume", here / "run", "--unattended").code == 0
 
@@ -161,3 +162,16 @@ def test_a_signal_ends_a_pause(qep, service, here, words, monkeypatch, number):
 
 def test_what_runs_here_needs_nobody_anyway(refused, here):
     assert "'qep train --unattended' is for jobs" in refused("train", here / "exact.toml", "--unattended")
+
+
+def test_a_full_disk_takes_no_log_and_ends_nothing(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with unattended._logging_to(tmp_path / "unattended.log"):
+        unattended._LOG.info("first")
+        monkeypatch.setattr("qep_qiskit.core.files._write_all", full)
+        unattended._LOG.info("second")
+        monkeypatch.undo()
+        unattended._LOG.info("third")
+    assert log_of(tmp_path) == ["first", "third"]
