@@ -56,9 +56,9 @@ class ExecutionConfig(Section):
     """``aer``; ``statevector``, the package's own fast ideal engine; ``fake_...``, the snapshot of a device, simulated
     on the qubits in use; ``rehearse:ibm_...``, the same with the calibration of an IBM device at the start of the run;
     ``ibm_...``, the device itself, for ``qep train`` and ``qep resume`` (all need qiskit-ibm-runtime); or
-    ``package.module:factory``, a function or class that returns a `BackendV2` of any Qiskit provider. If the jobs of
-    such a backend can be retrieved by id, they are stored in the ledger of the run folder, like those of IBM. Installed
-    packages can add names (CONTRIBUTING.md)."""
+    ``package.module:factory``, a function or class that returns a `BackendV2` of any Qiskit provider, or a
+    `RemoteDevice`. If the jobs of such a backend can be retrieved by id, they are stored in the ledger of the run
+    folder, like those of IBM. Installed packages can add names (CONTRIBUTING.md)."""
     backend_options: dict[str, Any] = Field(default={})
     """Keyword arguments of the factory of a backend ``package.module:factory``, or of an executor. They are stored in
     the run folder: let the factory read a token from the environment."""
