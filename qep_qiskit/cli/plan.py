@@ -89,7 +89,7 @@ def _sentences(plan: dict[str, Any]) -> list[str]:
     found = [delay] if in_seconds else [unbound(plan["unit"])]
     if not plan["fixed"]:
         found.append("Counts are an estimate: what is measured decides some of them (shots are those at the start).")
-    if not plan["fits_into_jobs"]:
+    if in_seconds and not plan["fits_into_jobs"]:
         found.append(
             f"The largest job has {plan['largest_job']:,} executions and {plan['largest_payload'] / 1e6:,.1f} MB; the "
             "service takes 10,000,000 and 50 MB."

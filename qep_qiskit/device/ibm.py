@@ -44,7 +44,7 @@ from qep_qiskit.device.service import (
     RefusedError,
     RemoteDevice,
 )
-from qep_qiskit.device.specification import JobSpecification, Pub
+from qep_qiskit.device.specification import MOST_EXECUTIONS, JobSpecification, Pub
 from qep_qiskit.device.usage import Price, qpu_seconds_price
 from qep_qiskit.execution.on_device import checked_rep_delay
 from qep_qiskit.execution.result_bits import registers_of
@@ -111,7 +111,7 @@ class IbmDevice(RemoteDevice):
         ConfigError: The plan of the instance has no sessions.
     """
 
-    lists_jobs = True
+    lists_jobs, most_executions = True, MOST_EXECUTIONS
 
     def __init__(
         self,

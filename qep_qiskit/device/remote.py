@@ -156,7 +156,8 @@ class RemoteExecutor:
         )
 
     def _jobs(self, request: Request) -> tuple[JobSpecification, ...]:
-        return jobs_of(request, self._options, lambda outline: self._circuits.pubs(outline))
+        most = self._device.most_executions
+        return jobs_of(request, self._options, lambda outline: self._circuits.pubs(outline), most)
 
     def unsent(self, request: Request) -> list[JobSpecification]:
         """Return the jobs of a request that would be sent; nothing is sent.

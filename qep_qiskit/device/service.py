@@ -118,6 +118,8 @@ class RemoteDevice(ABC):
     """Whether `find` finds all jobs that arrived; if not, a job with a lost id is not sent again."""
     mode = "job"
     """Execution mode of the jobs."""
+    most_executions: int | None = None
+    """Largest number of executions of a job, or None without a limit."""
 
     @property
     @abstractmethod

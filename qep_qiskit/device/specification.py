@@ -181,13 +181,16 @@ class JobSpecification:
         return [flat[rows] for rows in self.rows] + calibration
 
 
-def jobs_of(request: Request, options: SamplerOptions, make_pubs: MakePubs) -> tuple[JobSpecification, ...]:
+def jobs_of(
+    request: Request, options: SamplerOptions, make_pubs: MakePubs, most_executions: int | None = MOST_EXECUTIONS
+) -> tuple[JobSpecification, ...]:
     """Return the jobs of a request, one for each number of shots.
 
     Args:
         request: The request.
         options: Options of the sampler.
         make_pubs: Makes the circuits of a job and binds them; called where the job is sent.
+        most_executions: Largest number of executions of a job, or None without a limit; by default that of IBM.
 
     Raises:
         ConfigError: The states are not circuits, or exact probabilities are requested.
@@ -195,10 +198,10 @@ def jobs_of(request: Request, options: SamplerOptions, make_pubs: MakePubs) -> t
     """
     specifications = jobs_of_any_size(request, options, make_pubs)
     for specification in specifications:
-        if specification.executions > MOST_EXECUTIONS:
+        if most_executions is not None and specification.executions > most_executions:
             raise ResourceError(
                 f"measurement.shots: a job would have {specification.executions} executions, the service takes "
-                f"{MOST_EXECUTIONS}; use fewer shots or training.batch_size"
+                f"{most_executions}; use fewer shots or training.batch_size"
             )
     return specifications
 

@@ -10,6 +10,7 @@ from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.tables import training_summary
 
 _SHOWN_GATES = 4
+_OF_IBM = ("qpu_seconds", "payload_bytes")
 _COSTS = {
     "jobs": "jobs",
     "circuits": "circuits",
@@ -33,7 +34,7 @@ def cost_table(plan: Mapping[str, Any], *, title: str | None = None) -> FittedTa
     table.add_column(f"the run ({steps:,} {'step' if steps == 1 else 'steps'})", justify="right")
     costs = _COSTS | ({} if plan["unit"] in ("", QPU_SECONDS) else {"price": plan["unit"]})
     for key, name in costs.items():
-        if key != "qpu_seconds" or plan["unit"] == QPU_SECONDS:
+        if key not in _OF_IBM or plan["unit"] == QPU_SECONDS:
             table.add_row(name, *(_cost(key, plan[part][key]) for part in ("step", "run")))
     return table
 

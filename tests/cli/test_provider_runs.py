@@ -143,6 +143,7 @@ def test_prices_are_in_the_unit_of_the_device(qep, vendor, provider, here):
     assert run["price"] == pytest.approx(run["jobs"] + 0.001 * run["executions"])
     out = qep("plan", here / "circuits.toml", *on_vendor).out
     assert "EUR" in out
+    assert "payload" not in out
     assert "execution.max_qpu_seconds counts QPU seconds, and does not limit it." in " ".join(out.split())
     plan = qep("plan", here / "circuits.toml", *provider[1], "--json").object
     assert (plan["unit"], plan["run"]["price"]) == ("", 0.0)

@@ -259,3 +259,15 @@ def test_the_client_asks_the_instance_that_pays(service, path, caplog):
     own._active_api_client = own._api_clients["other"]
     device.find("any tag")
     assert own.asked is own._api_clients[INSTANCE]
+
+
+def test_the_longest_job_is_that_of_the_service(service, path):
+    """Ten million executions at IBM's; a vendor says its own, or none."""
+    request = ramp_request(0, shots=(2_000_000, 2_000_000))
+    with JobLedger(path) as ledger:
+        executor = executor_on(service, ledger)
+        with pytest.raises(ResourceError, match="the service takes 10000000"):
+            executor.unsent(request)
+        executor._device.most_executions = None
+        (job,) = executor.unsent(request)
+    assert job.executions == 16_000_000
