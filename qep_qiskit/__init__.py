@@ -158,9 +158,11 @@ if TYPE_CHECKING:
     from qep_qiskit.preparation import WarmStart as WarmStart
     from qep_qiskit.preparation import chain_term_means as chain_term_means
     from qep_qiskit.preparation import solve_chain as solve_chain
+    from qep_qiskit.runs.score import Score as Score
     from qep_qiskit.runs.trained import Prediction as Prediction
     from qep_qiskit.runs.trained import TrainedNetwork as TrainedNetwork
     from qep_qiskit.runs.trained import load_run as load_run
+    from qep_qiskit.runs.trained import train as train
     from qep_qiskit.sklearn import QEPClassifier as QEPClassifier
     from qep_qiskit.sklearn import QEPRegressor as QEPRegressor
     from qep_qiskit.tasks import Dataset as Dataset

@@ -47,7 +47,7 @@ _TRUTH_OF_NOISE = ", and in the noise study that of the same circuits without no
 
 def run(options: argparse.Namespace) -> int:
     """Print a recommendation for a given error or time, or run the requested studies."""
-    experiment, weights = open_source(options.config, options.overrides, own_section="budget")
+    experiment, weights = open_source(options.config, options.overrides, also=["budget"])
     setup = setup_of(experiment, weights)
     if options.target_error is not None or options.qpu_seconds is not None:
         return _answer(options, experiment, setup)

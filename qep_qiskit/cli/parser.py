@@ -56,8 +56,23 @@ def command_parser() -> argparse.ArgumentParser:
     )
     predict.add_argument("folder", metavar="DIR", help="folder of the run")
     predict.add_argument("data", metavar="DATA.csv", help="rows with the input columns of the task")
+    _set_argument(predict, of_run=True)
+    predict.add_argument("--out", metavar="FILE.csv", help="write the predictions to a table instead of printing them")
     _json_argument(predict)
     _yes_argument(predict)
+
+    evaluate = _command(
+        commands,
+        "evaluate",
+        "loss and accuracy of a run",
+        "Measure loss, accuracy and errors of a trained network, with standard errors, on the test samples of its run "
+        "or on the rows of a CSV file.",
+    )
+    evaluate.add_argument("folder", metavar="DIR", help="folder of the run")
+    evaluate.add_argument("data", metavar="DATA.csv", nargs="?", help="rows with the columns of the task")
+    _set_argument(evaluate, of_run=True)
+    _json_argument(evaluate)
+    _yes_argument(evaluate)
 
     gradient = _command(
         commands,
@@ -196,7 +211,7 @@ def _plan(commands: argparse._SubParsersAction) -> None:
         "would sit and what of the signal would survive; what would make it cheaper, and whether the run would start "
         "(execution.max_qpu_seconds). Nothing is sent.",
     )
-    _config_argument(plan)
+    _config_argument(plan, or_run=True)
     plan.add_argument("--backend", metavar="NAME", help="the device, such as fake_torino; execution.backend by default")
     _json_argument(plan)
 
@@ -276,14 +291,16 @@ def _config_argument(parser: argparse.ArgumentParser, *, or_run: bool = False) -
     _set_argument(parser)
 
 
-def _set_argument(parser: argparse.ArgumentParser) -> None:
+def _set_argument(parser: argparse.ArgumentParser, *, of_run: bool = False) -> None:
+    what = "replace or add a key of the configuration"
+    of_runs = "measure with another key of execution, measurement, preparation or contrast; the run stays as it is"
     parser.add_argument(
         "--set",
         dest="overrides",
         metavar="key.path=value",
         action="append",
         default=[],
-        help="replace or add a key of the configuration; may be given many times",
+        help=f"{of_runs if of_run else what}; may be given many times",
     )
 
 

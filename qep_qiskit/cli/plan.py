@@ -10,7 +10,8 @@ from typing import Any
 from qiskit.providers import BackendV2
 from rich.console import Console
 
-from qep_qiskit.config import Experiment, from_file
+from qep_qiskit.cli.source import open_source
+from qep_qiskit.config import Experiment
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.device.usage import QPU_SECONDS, Price, price_of, unbound
 from qep_qiskit.runs.training import device_of
@@ -19,7 +20,7 @@ from qep_qiskit.runs.training import device_of
 def run(options: argparse.Namespace) -> int:
     """Estimate the cost and print it; nothing is submitted."""
     backend = [] if options.backend is None else [f"execution.backend={json.dumps(options.backend)}"]
-    experiment = from_file(options.config, [*options.overrides, *backend])
+    experiment, _ = open_source(options.config, [*options.overrides, *backend])
     plan = _planned(experiment)
     if options.json:
         print(json.dumps(plan, indent=1))

@@ -4,77 +4,73 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
 
 from qep_qiskit.cli.agreement import agreement
-from qep_qiskit.config import Experiment
-from qep_qiskit.core.errors import ConfigError, RunFolderError
-from qep_qiskit.learning import Evaluation, StepShots, evaluate
-from qep_qiskit.learning.target_errors import target_errors
-from qep_qiskit.learning.warm_starts import nearest_warm_start
-from qep_qiskit.report.tables import prediction_table, value_with_error
-from qep_qiskit.runs.questions import answer_to
-from qep_qiskit.runs.training import load_matching_state, open_run
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.learning import Evaluation
+from qep_qiskit.report.tables import prediction_table
+from qep_qiskit.runs.score import score_of
+from qep_qiskit.runs.table import require_table_format, write_table
+from qep_qiskit.runs.trained import load_run
 from qep_qiskit.tasks import Dataset, Task, decode, read_rows
+
+_COLUMNS = ("sample", "prediction", "target", "correct")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure the outputs for every row and print the predictions."""
-    folder, experiment = open_run(options.folder)
-    state = load_matching_state(folder, experiment)
-    if state is None:
-        raise RunFolderError(f"{options.folder}: nothing is trained here yet; use 'qep resume {options.folder}'")
-    task = experiment.task
+    """Measure the outputs for every row, and print the predictions or write them to a file."""
+    trained = load_run(options.folder, options.overrides)
+    task = trained.task
     if not task.train.num_inputs:
         raise ConfigError(f"{options.folder}: this task has no inputs to predict with")
     data = read_rows(options.data, task)
+    out = None if options.out is None else _writable(Path(options.out), Path(options.data))
     known = data.num_targets > 0
-
-    def measure(asked: Experiment) -> Evaluation:
-        return evaluate(
-            StepShots.of(experiment.estimator, state.step_shots),
-            asked.executor,
-            state.weights,
-            data,
-            purpose="predict",
-            index=0,
-            with_cost=known,
-            warm_start=nearest_warm_start(state.warm_starts, task.train.inputs, data.inputs),
-        )
-
-    question = (state.weights, data.inputs, data.targets)
-    found = answer_to(folder, experiment, measure, *question, agree=agreement(yes=options.yes))
+    found = trained.measured(data, "predict", with_cost=known, agree=agreement(yes=options.yes))
     if found.outputs is None:
         raise ConfigError(f"{options.folder}: this network has no outputs to predict with")
-    rows, errors = _rows(task, data, found), target_errors("predict", task, data, found) if known else {}
-    summary: dict[str, Any] = {
-        "accuracy": found.tally.accuracy if known else None,
-        "accuracy_standard_error": found.tally.accuracy_error if known else None,
-        "loss": found.tally.mean_cost if known else None,
-        "loss_standard_error": found.tally.cost_error if known else None,
-        **{name.removeprefix("predict_"): value for name, value in errors.items()},
-        "shots": found.usage.shots,
-        "circuits": found.usage.circuits,
-    }
+    rows, names = _rows(task, data, found), task.output_names(found.outputs.shape[1])
+    score = score_of(task, data, found, with_cost=known)
+    if out is not None:
+        write_table(out, [_flat(row, names, task.target_columns) for row in rows])
     if options.json:
-        print(json.dumps({**summary, "predictions": rows}, indent=1))
+        print(json.dumps({**score.record(), "output_names": names, "predictions": rows}, indent=1))
         return 0
     console = Console()
-    console.print(prediction_table(rows, title=experiment.config.name))
-    parts = [f"{found.usage.circuits} circuits", f"{found.usage.shots:,} shots"]
-    for name in ("loss", "accuracy"):
-        if summary[name] is not None:
-            label = "loss of scaled targets" if name == "loss" and task.target_scaling is not None else name
-            parts.insert(0, f"{label} {value_with_error(summary[name], summary[f'{name}_standard_error'])}")
-    for column in task.target_columns if errors else ():
-        value, error = errors[f"predict_rmse_{column}"], errors[f"predict_rmse_{column}_se"]
-        assert value is not None
-        parts.insert(0, f"rms error of {column} {value_with_error(value, error)}")
-    console.print(", ".join(parts), highlight=False)
+    if out is None:
+        console.print(prediction_table(rows, title=trained.config.name, names=names))
+    parts = score.rows(has_scaled_targets=task.target_scaling is not None)
+    counts = [f"{value} {name}" for name, value in parts[-2:]]
+    console.print(", ".join([*(f"{name} {value}" for name, value in parts[:-2]), *counts]), highlight=False)
+    if out is not None:
+        print(f"wrote {out}")
     return 0
+
+
+def _writable(path: Path, data: Path) -> Path:
+    """Return the path of a table that can be written, before anything is measured."""
+    require_table_format(path.suffix.removeprefix("."))
+    if path.resolve() == data.resolve():
+        raise ConfigError(f"--out {path}: is the file of the rows; give another one")
+    if not path.absolute().parent.is_dir():
+        raise ConfigError(f"--out {path}: there is no such folder")
+    return path
+
+
+def _flat(row: Mapping[str, Any], names: Sequence[str], target_columns: Sequence[str]) -> dict[str, Any]:
+    """Return a row with one cell for each output, its error and each target."""
+    heads = [f"output {name}" if name in _COLUMNS else name for name in names]
+    flat: dict[str, Any] = {"sample": row["sample"], **dict(zip(heads, row["outputs"], strict=True))}
+    flat |= {f"{head} standard error": error for head, error in zip(heads, row["standard_error"], strict=True)}
+    if isinstance(row.get("target"), list):
+        return flat | {f"target {name}": value for name, value in zip(target_columns, row["target"], strict=True)}
+    return flat | {name: row[name] for name in _COLUMNS[1:] if name in row}
 
 
 def _rows(task: Task, data: Dataset, found: Evaluation) -> list[dict[str, Any]]:

@@ -9,9 +9,9 @@ from qep_qiskit.cli.train import train_in
 from qep_qiskit.cli.unattended import run_unattended
 from qep_qiskit.cli.working import require_device
 from qep_qiskit.config import Experiment
-from qep_qiskit.config.load import with_overrides
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.other_settings import with_settings
 from qep_qiskit.runs.training import ledger_path, open_run
 
 
@@ -38,7 +38,7 @@ def reopened(path: str, max_qpu_seconds: float | None, replace_layout: bool = Fa
     folder, experiment = open_run(path)
     if max_qpu_seconds is not None:
         limit = [f"execution.max_qpu_seconds={max_qpu_seconds!r}"]
-        experiment = replace(experiment, config=with_overrides(experiment.config, limit, "execution"))
+        experiment = replace(experiment, config=with_settings(experiment.config, limit, ["execution"]))
     if replace_layout:
         require_device(experiment, "resume --replace-layout")
         with JobLedger(ledger_path(folder)) as ledger:

@@ -10,32 +10,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.config import Experiment, from_file
-from qep_qiskit.config.load import with_overrides
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.learning import StepShots
-from qep_qiskit.runs.training import load_matching_state, open_run
+from qep_qiskit.runs.other_settings import open_trained
 
 
 def open_source(
-    path: str, overrides: Sequence[str], *, own_section: str | None = None
+    path: str, overrides: Sequence[str], *, also: Sequence[str] = ()
 ) -> tuple[Experiment, NDArray[np.float64]]:
     """Return objects and weights of a configuration (initial weights) or of a run (current weights and shots).
 
     Args:
         path: A configuration file or the folder of a run.
         overrides: ``key.path=value`` texts.
-        own_section: Section whose keys may be set also for a run, because only the command uses them.
+        also: Sections of the command itself, whose keys may be set also for a run.
 
     Raises:
-        ConfigError: Keys of other sections are set for the folder of a run.
+        ConfigError: Keys of what was learned are set for the folder of a run.
     """
     if Path(path).is_dir():
-        if overrides and own_section is None:
-            raise ConfigError("--set: goes with a configuration file; a run folder keeps its own configuration")
-        folder, experiment = open_run(path)
-        if own_section is not None:
-            experiment = replace(experiment, config=with_overrides(experiment.config, overrides, own_section))
-        state = load_matching_state(folder, experiment)
+        _, experiment, state = open_trained(path, overrides, also=also)
         if state is None:
             return experiment, _start_weights(experiment)
         estimator = StepShots.of(experiment.estimator, state.step_shots)

@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from qep_qiskit.config.load import assign, check_config, parse_override
+from qep_qiskit.config.load import check_config
+from qep_qiskit.config.overrides import assign, parse_override
 from qep_qiskit.core.errors import ConfigError
 
 _PACKAGE: Final = Path(__file__).parents[1]

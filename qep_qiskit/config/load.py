@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from qep_qiskit.config.kinds import OneOf, kind_of, models_of
+from qep_qiskit.config.overrides import assign, parse_override
 from qep_qiskit.config.schema import Config
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.limits import LIMIT_WORDS
@@ -40,8 +41,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
     for text in overrides:
-        keys, value = parse_override(text)
-        assign(content, keys, value)
+        assign(content, *parse_override(text))
     content.setdefault("name", path.stem)
     config, folder = check_config(content, str(path)), path.resolve().parent
     return config.model_copy(
@@ -63,75 +63,6 @@ def check_config(content: Mapping[str, Any], source: str) -> Config:
         return Config.model_validate(content)
     except ValidationError as error:
         raise ConfigError(f"{source}: {_explain(error, content)}") from None
-
-
-def with_overrides(config: Config, overrides: Sequence[str], section: str) -> Config:
-    """Return a checked configuration with replaced keys of one section.
-
-    Args:
-        config: The configuration.
-        overrides: ``key.path=value`` texts.
-        section: The section whose keys may be replaced.
-
-    Raises:
-        ConfigError: A key belongs to another section, or a value is invalid.
-    """
-    content = config.resolved()
-    for text in overrides:
-        keys, value = parse_override(text)
-        if keys[0] != section:
-            raise ConfigError(
-                f"--set {text}: a run folder keeps its own configuration; only keys of {section} can be set for it"
-            )
-        assign(content, keys, value)
-    return check_config(content, "--set")
-
-
-def parse_override(text: str) -> tuple[list[str], Any]:
-    """Split ``key.path=value``.
-
-    Raises:
-        ConfigError: There is no ``=``, or no key before it.
-    """
-    key, equals, value = text.partition("=")
-    keys = [part.strip() for part in key.split(".")]
-    if not equals or not all(keys):
-        raise ConfigError(f"--set {text}: expected key.path=value, such as measurement.shots=100")
-    try:
-        return keys, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return keys, value.strip()
-
-
-def assign(content: dict[str, Any], keys: Sequence[str], value: Any) -> None:
-    """Set a key of a configuration, and remove keys that go with another kind of its section.
-
-    Args:
-        content: Sections and keys; changed in place.
-        keys: Parts of the dotted name.
-        value: The new value.
-
-    Raises:
-        ConfigError: A part of the name is a value, not a section.
-    """
-    section = content
-    for depth, key in enumerate(keys[:-1]):
-        section = section.setdefault(key, {})
-        if not isinstance(section, dict):
-            raise ConfigError(f"--set {'.'.join(keys)}: {'.'.join(keys[: depth + 1])} is a value, not a section")
-    _drop_keys_of_another_kind(section, keys, value)
-    section[keys[-1]] = value
-
-
-def _drop_keys_of_another_kind(section: dict[str, Any], keys: Sequence[str], value: Any) -> None:
-    """Remove keys that only the previous kind of task, cost or preparation has, after the kind was replaced."""
-    if len(keys) != 2 or keys[1] != "kind" or keys[0] not in Config.model_fields or section.get("kind") == value:
-        return
-    kinds = [item for item in Config.model_fields[keys[0]].metadata if isinstance(item, OneOf)]
-    if kinds and value in kinds[0].registry.kinds:
-        known = kinds[0].model_of({"kind": value}).model_fields
-        for key in [key for key in section if key not in known]:
-            del section[key]
 
 
 def _explain(error: ValidationError, content: Mapping[str, Any]) -> str:
@@ -172,13 +103,9 @@ def _count_wanted(problem: ErrorDetails) -> str:
 _KINDS_OF_VALUES = {
     "bool_type": "true or false",
     "list_type": "a list",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
-    "float_type": "a number",
-    "string_type": "text",
     "finite_number": "a finite number",
 }
-_KINDS_IN_UNIONS = _KINDS_OF_VALUES | {"int_type": "a number"}
+_KINDS_IN_UNIONS = _KINDS_OF_VALUES | {"int_type": "a number", "float_type": "a number", "string_type": "text"}
 
 
 def _expected(problems: Sequence[ErrorDetails], chosen: ErrorDetails) -> str:

@@ -140,7 +140,9 @@ def gradient_table(rows: Sequence[Mapping[str, object]], *, title: str | None = 
     return table
 
 
-def prediction_table(rows: Sequence[Mapping[str, object]], *, title: str | None = None) -> FittedTable:
+def prediction_table(
+    rows: Sequence[Mapping[str, object]], *, title: str | None = None, names: Sequence[str] = ()
+) -> FittedTable:
     """Return a table of predictions.
 
     Args:
@@ -149,20 +151,33 @@ def prediction_table(rows: Sequence[Mapping[str, object]], *, title: str | None 
             written short, `0.86(4)` for 0.86 ± 0.04) with `standard_error` of the same shape, `prediction`,
             `target` (class names or numbers) and `correct` (bool).
         title: Line above the table.
+        names: Names of the outputs; up to six then have a column each.
     """
+    outputs = {"outputs": "outputs"}
+    if 0 < len(names) <= _SHOWN_NUMBERS:
+        rows = [_apart(row) for row in rows]
+        outputs = {f"output {k}": name for k, name in enumerate(names)}
+    headers = {"sample": "sample", "inputs": "inputs", **outputs}
+    headers |= {name: name for name in ("prediction", "target", "correct")}
+    columns = [name for name in headers if any(row.get(name) is not None for row in rows)]
     table = FittedTable(title)
-    wanted = ("sample", "inputs", "outputs", "prediction", "target", "correct")
-    columns = [name for name in wanted if any(row.get(name) is not None for row in rows)]
     for name in columns:
         many = name == "outputs" and any(len(_as_list(row.get(name))) > 1 for row in rows)
-        table.add_column(
-            name, justify="left" if name in ("sample", "inputs") else "right", overflow="fold" if many else "ellipsis"
-        )
+        side = "left" if name in ("sample", "inputs") else "right"
+        table.add_column(headers[name], justify=side, overflow="fold" if many else "ellipsis")
     for row in rows:
         table.add_row(
             *(_prediction_cell(name, row) for name in columns), style="bold" if row.get("correct") is False else None
         )
     return table
+
+
+def _apart(row: Mapping[str, object]) -> dict[str, object]:
+    """Return a row with a cell for each output."""
+    outputs, errors = _as_list(row.get("outputs")), _as_list(row.get("standard_error"))
+    errors += [None] * (len(outputs) - len(errors))
+    write = _short_with_error if len(outputs) > 1 and row.get("prediction") is not None else _with_error
+    return {**row, **{f"output {k}": write(*pair) for k, pair in enumerate(zip(outputs, errors, strict=True))}}
 
 
 def grid_table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 
 from qep_qiskit.core.files import LineFile
 from qep_qiskit.device.ledger import JobLedger
@@ -34,6 +35,22 @@ class MetricsFile(Callback):
             outcome: How the training ended; not used.
         """
         self._file.close()
+
+
+class KeptRecords(Callback):
+    """Keep every record in memory.
+
+    Args:
+        earlier: Records of the training that goes on.
+    """
+
+    def __init__(self, earlier: Sequence[Record] = ()) -> None:
+        self.found = list(earlier)
+
+    def _keep(self, trainer: Trainer, record: Record) -> None:
+        self.found.append(record)
+
+    on_pilot = on_step = on_epoch = _keep
 
 
 class Checkpoints(Callback):

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from qep_qiskit.config import Config, build, load_config
-from qep_qiskit.config.load import parse_override
 from qep_qiskit.config.local_device import resolved_config
+from qep_qiskit.config.overrides import parse_override
 from qep_qiskit.core.errors import ConfigError, QepError
 from qep_qiskit.report.tables import short_keys
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -19,9 +20,11 @@ from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.device.usage import QPU_SECONDS
 from qep_qiskit.execution import JobHandle, Request, ShotData, StatevectorExecutor
 from qep_qiskit.runs.folder import RunFolder
-from qep_qiskit.runs.training import device_of, on_device
+from qep_qiskit.runs.training import device_of, kept_config, on_device
 
 Answer = TypeVar("Answer")
+_NO_MATTER = ("max_qpu_seconds", "wait_seconds", "mode", "instance")
+"""Keys that change no result."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,6 +105,7 @@ def answer_to(
     if device is None:
         return measure(experiment)
     parts = [*question, np.array([experiment.estimator.contrast.beta]), np.array([str(experiment.estimator.shots)])]
+    parts += [np.array([text]) for text in _other_settings(folder, experiment)]
     digest = hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
     with folder.locked(), on_device(folder, experiment, device, counts_anew=True) as executor:
         assert executor is not None
@@ -116,3 +120,14 @@ def answer_to(
         answer = measure(replace(experiment, executor=NamedExecutor(executor, digest[:8])))
         executor.ledger.applied()
         return answer
+
+
+def _other_settings(folder: RunFolder, experiment: Experiment) -> list[str]:
+    """Return the keys by which a measurement differs from the run, as texts; none for the settings of the run."""
+    run, asked = kept_config(folder), experiment.config.resolved()
+    return [
+        f"{section}.{key}={json.dumps(value, sort_keys=True)}"
+        for section in ("execution", "measurement", "preparation")
+        for key, value in sorted(asked[section].items())
+        if key not in _NO_MATTER and value != run.get(section, {}).get(key)
+    ]

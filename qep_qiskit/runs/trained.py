@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,18 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.config import Config, Experiment, build, check_config
 from qep_qiskit.config.section import keys
-from qep_qiskit.core.errors import ConfigError, RunFolderError
+from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.files import write_atomically
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.learning import Record, StepShots, TrainingState, evaluate
+from qep_qiskit.learning import Callback, Evaluation, Record, StepShots, TrainingState, evaluate
 from qep_qiskit.learning.warm_starts import nearest_warm_start
+from qep_qiskit.runs.callbacks import KeptRecords
+from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.other_settings import open_trained, require_trained
+from qep_qiskit.runs.questions import Quote, answer_to
+from qep_qiskit.runs.score import Score, score_of
 from qep_qiskit.runs.summary import write_numbers
-from qep_qiskit.runs.training import load_matching_state, open_run, start_run
+from qep_qiskit.runs.training import start_run
 from qep_qiskit.tasks import Dataset, Task, decode, rows_from_arrays
 
 
@@ -53,19 +59,22 @@ class TrainedNetwork:
         experiment: The objects of the run.
         state: State at the end of the training.
         records: The metrics, one mapping for each step and epoch.
+        folder: Folder of the run, which has the ledger of its jobs on a device; None in memory.
 
     Example:
-        >>> experiment = qep.from_file("configs/xor.toml", ["training.epochs=1"])
-        >>> trainer = experiment.trainer()
-        >>> trainer.run()
-        'finished'
-        >>> trained = qep.TrainedNetwork(experiment, trainer.state)
+        >>> trained = qep.train(qep.from_file("configs/xor.toml", ["training.epochs=1"]))
         >>> trained.hamiltonian([1, -1]).num_qubits
         4
     """
 
-    def __init__(self, experiment: Experiment, state: TrainingState, records: Sequence[Record] = ()) -> None:
-        self.experiment, self.state, self.records = experiment, state, tuple(records)
+    def __init__(
+        self,
+        experiment: Experiment,
+        state: TrainingState,
+        records: Sequence[Record] = (),
+        folder: RunFolder | None = None,
+    ) -> None:
+        self.experiment, self.state, self.records, self.folder = experiment, state, tuple(records), folder
 
     def __repr__(self) -> str:
         return f"TrainedNetwork({self.config.name!r}, {self.state.epoch} epochs, {len(self.state.weights)} weights)"
@@ -97,7 +106,20 @@ class TrainedNetwork:
         """Losses, accuracies and counters of every epoch."""
         return [record for record in self.records if record["event"] == "epoch"]
 
-    def predict(self, inputs: ArrayLike, *, shots: int | None = None, exact: bool = False, draw: int = 0) -> Prediction:
+    @property
+    def warnings(self) -> list[dict[str, Any]]:
+        """Warnings of the training, the most severe first, each with its counts."""
+        return self.state.warnings.summary()
+
+    def predict(
+        self,
+        inputs: ArrayLike,
+        *,
+        shots: int | None = None,
+        exact: bool = False,
+        draw: int = 0,
+        agree: Callable[[Quote], None] | None = None,
+    ) -> Prediction:
         """Measure the outputs for some rows.
 
         Args:
@@ -105,35 +127,16 @@ class TrainedNetwork:
             shots: Shots of each batch; None for those of the run's test samples.
             exact: Whether to use exact states and expectations instead of the preparation and the backend of the run.
             draw: Number of the shot sample; the same number gives the same shots.
+            agree: On a device, called with the price before anything is sent, such as `print`; it raises where that
+                is too much. None: only answers that the ledger of the run has already.
 
         Raises:
-            ConfigError: The network has no outputs, the run is on a device behind a service, or shots and exact
-                expectations are asked for together.
+            ConfigError: The network has no outputs, a device would have to be paid, or shots and exact expectations
+                are asked for together.
             DataError: The rows do not fit the data of the run.
         """
-        if exact and shots is not None:
-            raise ConfigError("exact: exact expectations have no shots; leave one of exact and shots out")
-        if self.config.execution.is_remote and not exact:
-            raise ConfigError(
-                "predict: jobs on a device need the ledger of a run folder; use 'qep predict' on the folder, or "
-                "exact=True"
-            )
         data = rows_from_arrays(inputs, self.task)
-        estimator, executor = self.experiment.ideal if exact else (self.experiment.estimator, self.experiment.executor)
-        estimator = StepShots.of(estimator, self.state.step_shots if not exact else None)
-        if shots is not None:
-            with keys(self.config, "measurement"):
-                estimator = replace(estimator, shots=shots, test_shots=None)
-        found = evaluate(
-            estimator,
-            executor,
-            self.state.weights,
-            data,
-            purpose="predict",
-            index=draw,
-            with_cost=False,
-            warm_start={} if exact else self._warm_start(data),
-        )
+        found = self.measured(data, "predict", shots=shots, exact=exact, draw=draw, with_cost=False, agree=agree)
         if found.outputs is None or found.output_errors is None:
             raise ConfigError("predict: this network has no outputs to predict with")
         classes = self.task.train.classes
@@ -143,6 +146,103 @@ class TrainedNetwork:
             standard_errors=self.task.errors_in_units(found.output_errors),
             labels=labels,
         )
+
+    def evaluate(
+        self,
+        inputs: ArrayLike | None = None,
+        targets: ArrayLike | None = None,
+        *,
+        shots: int | None = None,
+        exact: bool = False,
+        draw: int = 0,
+        agree: Callable[[Quote], None] | None = None,
+    ) -> Score:
+        """Measure loss, accuracy and errors of the test samples, or of some rows.
+
+        Args:
+            inputs: Inputs in the units of the data, shape (samples, num_inputs); None for the test samples of the run,
+                or its training samples where it has none for tests.
+            targets: Labels or target numbers of the rows.
+            shots: See `predict`.
+            exact: See `predict`.
+            draw: See `predict`.
+            agree: See `predict`.
+
+        Raises:
+            ConfigError: Only one of inputs and targets is given; or see `predict`.
+            DataError: The rows do not fit the data of the run.
+
+        Example:
+            >>> trained = qep.train(qep.from_file("configs/xor.toml", ["training.epochs=1"]))
+            >>> trained.evaluate(exact=True).accuracy_se is not None
+            True
+        """
+        if (inputs is None) != (targets is None):
+            raise ConfigError("inputs, targets: expected both, or neither for the test samples of the run")
+        data = self.own_samples[1] if inputs is None else rows_from_arrays(inputs, self.task, answers=targets)
+        found = self.measured(data, "evaluate", shots=shots, exact=exact, draw=draw, agree=agree)
+        return score_of(self.task, data, found)
+
+    @property
+    def own_samples(self) -> tuple[str, Dataset]:
+        """Name and samples of the part of the run's data that it is judged by: ``test``, or ``train`` without it."""
+        return ("train", self.task.train) if self.task.test is None else ("test", self.task.test)
+
+    def measured(
+        self,
+        data: Dataset,
+        purpose: str,
+        *,
+        shots: int | None = None,
+        exact: bool = False,
+        draw: int = 0,
+        with_cost: bool = True,
+        agree: Callable[[Quote], None] | None = None,
+    ) -> Evaluation:
+        """Measure outputs and cost of samples of the task.
+
+        Args:
+            data: The samples, scaled.
+            purpose: Purpose in the keys of the requests.
+            shots: See `predict`.
+            exact: See `predict`.
+            draw: See `predict`.
+            with_cost: Whether the cost is computed from the targets.
+            agree: See `predict`.
+
+        Raises:
+            ConfigError: See `predict`.
+        """
+        if exact and shots is not None:
+            raise ConfigError("exact: exact expectations have no shots; leave one of exact and shots out")
+        estimator, executor = self.experiment.ideal if exact else (self.experiment.estimator, self.experiment.executor)
+        estimator = StepShots.of(estimator, self.state.step_shots if not exact else None)
+        if shots is not None:
+            with keys(self.config, "measurement"):
+                estimator = replace(estimator, shots=shots, test_shots=None)
+
+        def measure(asked: Experiment) -> Evaluation:
+            return evaluate(
+                estimator,
+                asked.executor,
+                self.state.weights,
+                data,
+                purpose=purpose,
+                index=draw,
+                with_cost=with_cost,
+                warm_start={} if exact else self._warm_start(data),
+            )
+
+        asked = replace(self.experiment, estimator=estimator, executor=executor)
+        if exact or not self.config.execution.is_remote:
+            return measure(asked)
+        if self.folder is None:
+            raise ConfigError(
+                f"{purpose}: jobs on a device need the ledger of a run folder; save this network and load it with "
+                "load_run, or use exact=True"
+            )
+        question = (self.state.weights, data.inputs, data.targets)
+        return answer_to(self.folder, asked, measure, *question, agree=agree or partial(_refuse_price, purpose))
 
     def hamiltonian(self, x: ArrayLike) -> SparsePauliOp:
         """Return H(w, x) as a SparsePauliOp; spin k is qubit k.
@@ -192,14 +292,55 @@ class TrainedNetwork:
         return dict(nearest_warm_start(self.state.warm_starts, self.task.train.inputs, data.inputs))
 
 
-def load_run(path: str | Path) -> TrainedNetwork:
-    """Load the trained network of a run folder.
+def train(experiment: Experiment, callbacks: Sequence[Callback] = ()) -> TrainedNetwork:
+    """Train in memory, as in a notebook; `TrainedNetwork.save` then writes the run folder.
 
     Args:
-        path: The folder.
+        experiment: The objects of the run.
+        callbacks: Called during the training, in this order.
+
+    Raises:
+        ConfigError: The run is on a device behind a service, whose jobs need a ledger.
+        QepError: A step failed.
+
+    Example:
+        >>> import tempfile
+        >>> trained = qep.train(qep.from_file("configs/xor.toml", ["training.epochs=2"]))
+        >>> len(trained.history), trained.warnings
+        (3, [])
+        >>> folder = trained.save(f"{tempfile.mkdtemp()}/run")
+        >>> qep.load_run(folder).history == trained.history
+        True
+    """
+    if experiment.config.execution.is_remote:
+        raise ConfigError(
+            f"execution.backend: jobs on '{experiment.config.execution.backend}' need the ledger of a run folder; use "
+            "'qep train'"
+        )
+    records = KeptRecords()
+    trainer = experiment.trainer(callbacks=(records, *callbacks))
+    trainer.run()
+    return TrainedNetwork(experiment, trainer.state, records.found)
+
+
+def _refuse_price(purpose: str, quote: Quote) -> None:
+    price = "a price that is not known" if quote.price is None else f"about {quote.price:,.1f} {quote.unit}"
+    raise ConfigError(
+        f"{purpose}: this would send {quote.jobs} jobs to {quote.device}, {price}; give agree=print to send them, or "
+        "exact=True"
+    )
+
+
+def load_run(path: str | Path, overrides: Sequence[str] = ()) -> TrainedNetwork:
+    """Load the trained network of a run folder, under its settings or others.
+
+    Args:
+        path: The folder; nothing in it changes.
+        overrides: ``key.path=value`` texts, keys of execution, measurement, preparation and contrast.
 
     Raises:
         RunFolderError: The folder is not a run folder, is damaged, or nothing is trained there yet.
+        ConfigError: A key is one of what was learned, such as those of the network, or a value is invalid.
 
     Example:
         >>> import tempfile
@@ -207,9 +348,8 @@ def load_run(path: str | Path) -> TrainedNetwork:
         >>> folder = model.save(f"{tempfile.mkdtemp()}/run")
         >>> qep.load_run(folder).weights == model.weights_
         True
+        >>> qep.load_run(folder, ["measurement.shots=5000"]).predict([[0.5]]).outputs.shape
+        (1, 1)
     """
-    folder, experiment = open_run(path)
-    state = load_matching_state(folder, experiment)
-    if state is None:
-        raise RunFolderError(f"{path}: nothing is trained here yet; use 'qep resume {path}'")
-    return TrainedNetwork(experiment, state, folder.records())
+    folder, experiment, state = open_trained(path, overrides)
+    return TrainedNetwork(experiment, require_trained(state, path), folder.records(), folder)

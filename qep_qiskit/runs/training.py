@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -118,7 +119,8 @@ def device_of(experiment: Experiment, folder: RunFolder | None = None) -> Remote
     if not config.execution.is_remote:
         return None
     if folder is not None and config.execution.where.is_ibm and config.execution.instance is None:
-        entries = JobLedger.read(ledger_path(folder)) if ledger_path(folder).exists() else []
+        path = ledger_path(folder, config.execution.backend)
+        entries = JobLedger.read(path) if path.exists() else []
         instance = entries[-1].description.instance if entries else None
         config = config.model_copy(update={"execution": config.execution.model_copy(update={"instance": instance})})
     return build_device(config, experiment.network.num_qubits)
@@ -147,7 +149,7 @@ def on_device(
     if device is None:
         yield None
         return
-    ledger = JobLedger(ledger_path(folder))
+    ledger = JobLedger(ledger_path(folder, experiment.config.execution.backend))
     limit = experiment.config.execution.max_qpu_seconds + (ledger.seconds() if counts_anew else 0.0)
     run = folder.config().get("run")
     with closing(
@@ -156,9 +158,16 @@ def on_device(
         yield executor
 
 
-def ledger_path(folder: RunFolder) -> Path:
-    """Return the path of the ledger of device jobs of a run."""
-    return folder.path / "jobs.sqlite"
+def ledger_path(folder: RunFolder, backend: str | None = None) -> Path:
+    """Return the path of the ledger of device jobs of a run.
+
+    Args:
+        folder: Folder of the run.
+        backend: Another backend than that of the run, on which its network is measured; it has a ledger of its own.
+    """
+    if backend is None or backend == kept_config(folder).get("execution", {}).get("backend"):
+        return folder.path / "jobs.sqlite"
+    return folder.path / f"jobs_{re.sub(r'[^A-Za-z0-9_-]', '_', backend)}.sqlite"
 
 
 def trainer_in(

@@ -18,7 +18,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from qep_qiskit.config import build
 from qep_qiskit.config.task import ArraysTask
 from qep_qiskit.core.errors import ConfigError, QepError
-from qep_qiskit.learning import Callback, EarlyStopping, Record, Trainer, TrainingState
+from qep_qiskit.learning import Callback, EarlyStopping, TrainingState
+from qep_qiskit.runs.callbacks import KeptRecords
 from qep_qiskit.runs.trained import Prediction, TrainedNetwork, load_run
 from qep_qiskit.sklearn.parameters import given_content, merged_config
 from qep_qiskit.tasks import Dataset, Task, TaskOptions
@@ -204,14 +205,14 @@ class QEPEstimator(BaseEstimator):
             except ValueError:
                 X, test_X, y, test_y = train_test_split(X, y, test_size=self.validation_fraction, random_state=seed)
             test = (test_X, test_y)
-        records = _Records()
+        records = KeptRecords()
         callbacks: list[Callback] = [records, *([EarlyStopping(self.patience)] if self.early_stopping else [])]
         return self._run(self._experiment(X, y, seed, test), records, callbacks)
 
     def _started(self, X: NDArray, y: NDArray) -> Self:
         """Train one epoch on checked arrays, from initial weights and with a constant learning rate."""
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        records = _Records()
+        records = KeptRecords()
         return self._run(_for_one_epoch(self._experiment(X, y, seed), 1), records, [records])
 
     def _experiment(self, X: NDArray, y: NDArray, seed: int, test: tuple[NDArray, NDArray] | None = None) -> Experiment:
@@ -229,7 +230,7 @@ class QEPEstimator(BaseEstimator):
 
     def _continued(self, X: NDArray, y: NDArray) -> Self:
         """Train one epoch on checked arrays, from the present weights and with a constant learning rate."""
-        state, records = self.trained_.state, _Records(self.trained_.records)
+        state, records = self.trained_.state, KeptRecords(self.trained_.records)
         state.warm_starts = {}
         task = replace(self.trained_.task, train=self._rows(X, y), test=None)
         experiment = _for_one_epoch(build(self.trained_.config, task), state.epoch + 1)
@@ -238,7 +239,7 @@ class QEPEstimator(BaseEstimator):
     def _run(
         self,
         experiment: Experiment,
-        records: _Records,
+        records: KeptRecords,
         callbacks: Sequence[Callback],
         state: TrainingState | None = None,
     ) -> Self:
@@ -253,19 +254,3 @@ def _for_one_epoch(experiment: Experiment, epochs: int) -> Experiment:
     training = config.training.model_copy(update={"epochs": epochs})
     update = config.update.model_copy(update={"decay": "constant"})
     return replace(experiment, config=config.model_copy(update={"training": training, "update": update}))
-
-
-class _Records(Callback):
-    """Keeps the records of steps and epochs."""
-
-    def __init__(self, earlier: Sequence[Record] = ()) -> None:
-        self.found = list(earlier)
-
-    def on_step(self, trainer: Trainer, record: Record) -> None:
-        self.found.append(record)
-
-    def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        self.found.append(record)
-
-    def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        self.found.append(record)

@@ -148,6 +148,21 @@ class Task:
         """Number of classes; 0 for regression and for a task without data."""
         return len(self.train.classes)
 
+    def output_names(self, num_outputs: int) -> tuple[str, ...]:
+        """Return what each output stands for: a class, both classes by its sign, or a target column.
+
+        Args:
+            num_outputs: Number of outputs.
+        """
+        classes = self.train.classes
+        if classes and num_outputs == len(classes):
+            return classes
+        if len(classes) == 2 and num_outputs == 1:
+            return (f"{classes[0]} (-) {classes[1]} (+)",)
+        if num_outputs == len(self.target_columns):
+            return self.target_columns
+        return tuple(f"output {index}" for index in range(num_outputs))
+
     def in_units(self, outputs: np.ndarray) -> np.ndarray:
         """Convert outputs or targets, shape (samples, num_targets), to the units of the target columns."""
         return outputs if self.target_scaling is None else self.target_scaling.undo(outputs)

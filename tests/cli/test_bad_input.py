@@ -134,7 +134,7 @@ def test_circuits_into_a_file(refused):
 
 
 def test_overrides_of_a_run(refused, copied):
-    assert "--set: goes with a configuration file" in refused(
+    assert "--set seed=1: the folder of a run keeps what was learned" in refused(
         "gradient", copied("exact"), "--sample", 0, "--set", "seed=1"
     )
 

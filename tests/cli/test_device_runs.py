@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import json
 import sys
 from unittest.mock import Mock
@@ -15,8 +16,10 @@ from ibm_stand_in import INSTANCE, FractionalService, api_error
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
 from qep_qiskit.cli import main
+from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.device.ibm import IbmDevice
 from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.runs.trained import load_run
 
 
 @pytest.fixture
@@ -348,6 +351,31 @@ def test_gradients_and_predictions_of_a_run_are_asked_for_once(qep, service, her
     assert qep("gradient", folder, "--sample", "2", "--json").code == 0
     assert service.posts > before
     assert {entry.state for entry in entries(folder)} == {"applied"}
+
+
+def test_a_run_of_this_machine_is_measured_on_a_device_once(qep, service, here, settings):
+    """Its jobs have a ledger of their own; other shots are another question, another limit is none."""
+    folder = here / "run"
+    assert qep("train", here / "circuits.toml", "--out", folder, *settings("training.epochs=1")).code == 0
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "run.lock"}
+    posts, found = [service.posts], []
+    for text in ("execution.max_qpu_seconds=30", "execution.max_qpu_seconds=40", "measurement.shots=30"):
+        words = settings("execution.backend=ibm_stand_in", text)
+        result = qep("evaluate", folder, "--json", *words)
+        assert result.code == 0, result.err
+        found.append(result.object)
+        posts.append(service.posts)
+    assert found[0] == found[1]
+    assert [later > earlier for earlier, later in itertools.pairwise(posts)] == [True, False, True]
+    assert {path.name for path in folder.iterdir()} - set(before) >= {"jobs_ibm_stand_in.sqlite"}
+    assert all((folder / name).read_bytes() == content for name, content in before.items())
+    trained = load_run(folder, ["execution.backend=ibm_stand_in"])
+    assert trained.evaluate().loss == found[0]["loss"]  # it is in the ledger
+    with pytest.raises(ConfigError, match=r"this would send 1 jobs to ibm_stand_in, about .* give agree=print"):
+        trained.predict([[1, 1]])
+    prices = []
+    assert trained.predict([[1, 1]], agree=prices.append).outputs.shape == (1, 1)
+    assert prices[0].jobs == 1
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from qep_qiskit.config import Config, check_config, load_config
-from qep_qiskit.config.load import parse_override
+from qep_qiskit.config.overrides import parse_override
 from qep_qiskit.core.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[2] / "configs"

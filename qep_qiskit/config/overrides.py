@@ -1,0 +1,58 @@
+"""Keys that ``--set`` replaces: how they are read, and which of them a trained network takes."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+from qep_qiskit.config.kinds import OneOf
+from qep_qiskit.config.schema import Config
+from qep_qiskit.core.errors import ConfigError
+
+
+def parse_override(text: str) -> tuple[list[str], Any]:
+    """Split ``key.path=value``.
+
+    Raises:
+        ConfigError: There is no ``=``, or no key before it.
+    """
+    key, equals, value = text.partition("=")
+    keys = [part.strip() for part in key.split(".")]
+    if not equals or not all(keys):
+        raise ConfigError(f"--set {text}: expected key.path=value, such as measurement.shots=100")
+    try:
+        return keys, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return keys, value.strip()
+
+
+def assign(content: dict[str, Any], keys: Sequence[str], value: Any) -> None:
+    """Set a key of a configuration given as dictionaries.
+
+    Args:
+        content: Sections and keys; changed in place.
+        keys: Names of the sections and of the key.
+        value: The value.
+
+    Raises:
+        ConfigError: A name before the last is that of a value.
+    """
+    section = content
+    for depth, key in enumerate(keys[:-1]):
+        section = section.setdefault(key, {})
+        if not isinstance(section, dict):
+            raise ConfigError(f"--set {'.'.join(keys)}: {'.'.join(keys[: depth + 1])} is a value, not a section")
+    _drop_keys_of_another_kind(section, keys, value)
+    section[keys[-1]] = value
+
+
+def _drop_keys_of_another_kind(section: dict[str, Any], keys: Sequence[str], value: Any) -> None:
+    """Remove keys that only the previous kind of task, cost or preparation has, after the kind was replaced."""
+    if len(keys) != 2 or keys[1] != "kind" or keys[0] not in Config.model_fields or section.get("kind") == value:
+        return
+    kinds = [item for item in Config.model_fields[keys[0]].metadata if isinstance(item, OneOf)]
+    if kinds and value in kinds[0].registry.kinds:
+        known = kinds[0].model_of({"kind": value}).model_fields
+        for key in [key for key in section if key not in known]:
+            del section[key]
