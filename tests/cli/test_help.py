@@ -14,6 +14,7 @@ COMMANDS = [
     "jobs",
     "cancel",
     "predict",
+    "evaluate",
     "gradient",
     "circuits",
     "sweep",
