@@ -12,7 +12,7 @@ from ibm_requests import ramp_request
 
 pytest.importorskip("qiskit_ibm_runtime")
 
-from ibm_stand_in import INSTANCE, StandInService, api_error, missing_error
+from ibm_stand_in import INSTANCE, FractionalService, StandInService, api_error, missing_error
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
 from qep_qiskit.core.errors import ConfigError, DeviceError, ResourceError, ResultError
@@ -271,3 +271,15 @@ def test_the_longest_job_is_that_of_the_service(service, path):
         executor._device.most_executions = None
         (job,) = executor.unsent(request)
     assert job.executions == 16_000_000
+
+
+@pytest.mark.parametrize("make", [StandInService, pytest.param(FractionalService, marks=pytest.mark.deep)])
+def test_layouts_are_replaced_while_a_job_is_in_flight(path, tmp_path, make):
+    """A job is read without its circuits; fractional ones depend on how they were laid out."""
+    expected = run(make(), tmp_path / "faultless.sqlite", 0)
+    service = make()
+    submitted(service, path)
+    with JobLedger(path) as ledger:
+        ledger.forget_circuits()
+    hide(service)
+    require_same(run(service, path, 0), expected)
