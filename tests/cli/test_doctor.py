@@ -12,8 +12,8 @@ from ibm_stand_in import TOKEN, StandInService
 from qiskit_ibm_runtime.accounts import AccountManager, AccountNotFoundError, InvalidAccountError
 from requests.exceptions import ProxyError, SSLError
 
-from qep_qiskit.cli import doctor
 from qep_qiskit.device import account, ibm_login
+from qep_qiskit.runs import versions
 from qep_qiskit.runs.versions import meets, requirement_of
 
 
@@ -83,7 +83,7 @@ def test_without_the_client(found, monkeypatch):
             raise metadata.PackageNotFoundError
         return version(name)
 
-    monkeypatch.setattr(doctor.metadata, "version", missing)
+    monkeypatch.setattr(versions.metadata, "version", missing)
     checks, code = found()
     assert code == 2
     assert checks["qiskit-ibm-runtime"]["advice"] == "pip install 'qep_qiskit[ibm]'"
@@ -161,5 +161,5 @@ def test_requirements_are_those_of_the_package():
 
 def test_an_old_version_is_no_good(found, stand_in, monkeypatch):
     version = metadata.version
-    monkeypatch.setattr(doctor.metadata, "version", lambda name: "0.9" if name == "qiskit" else version(name))
+    monkeypatch.setattr(versions.metadata, "version", lambda name: "0.9" if name == "qiskit" else version(name))
     assert found()[0]["qiskit"]["advice"].startswith("expected <3,>=2.")
