@@ -101,6 +101,16 @@ def command_parser() -> argparse.ArgumentParser:
     _config_argument(circuits, or_run=True)
     circuits.add_argument("--sample", metavar="I", type=int, default=0, help="index of the training sample (0)")
     circuits.add_argument("--out", metavar="DIR", help="write them to a folder instead of printing them")
+    show = _command(
+        commands,
+        "show",
+        "what runs are and did",
+        "The configuration, numbers, warnings and versions of a run; or several runs side by side: the keys that "
+        "differ and the last numbers. The folder of a sweep stands for its runs.",
+    )
+    show.add_argument("folders", metavar="DIR", nargs="+", help="folder of a run or of a sweep")
+    show.add_argument("--html", metavar="FILE", help="write a page that holds everything, with the figures")
+    _json_argument(show)
     _sweep(commands)
     _budget(commands)
     _plan(commands)

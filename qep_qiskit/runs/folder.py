@@ -7,6 +7,7 @@ checkpoint.npz    weights, optimiser state and counters; replaced atomically
 weights.json      weights by name, before and after (at the end)
 summary.json      the table printed at the end
 *.png             figures (at the end)
+index.html        all of it as a page (at the end)
 run.lock          locked by the process that uses the folder
 """
 

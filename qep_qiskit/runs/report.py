@@ -1,4 +1,4 @@
-"""The report of a run: weights by name, a summary, and figures."""
+"""The report of a run: weights by name, a summary, figures, and a page of all of it."""
 
 from __future__ import annotations
 
@@ -7,22 +7,31 @@ from typing import Any
 
 from qep_qiskit.config import Experiment
 from qep_qiskit.core.errors import SEVERITIES
+from qep_qiskit.core.files import write_atomically
 from qep_qiskit.learning.state import TrainingState
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.learning_curve import learning_curve
 from qep_qiskit.report.network_picture import network_picture
 from qep_qiskit.report.network_view import network_view
+from qep_qiskit.report.run_page import Picture, RunSection, run_page
 from qep_qiskit.report.style import save_figure
 from qep_qiskit.report.tables import training_summary, value_with_error
 from qep_qiskit.runs.folder import RunFolder
+from qep_qiskit.runs.overview import RunOverview, overview_of, shown
 from qep_qiskit.runs.summary import write_numbers
 from qep_qiskit.tasks import Task
+
+FIGURES = {
+    "learning_curve.png": ("Learning curve", "Bands are one standard error; the upper axis counts shots."),
+    "network.png": ("Network", "Weights at the end of the training, by colour."),
+}
+"""Figures of a run by file: title and caption."""
 
 _PARTS = {"train": "train {} (mean over the last epoch)", "final_train": "train {} (final weights)", "test": "test {}"}
 
 
 def write_report(folder: RunFolder, experiment: Experiment, state: TrainingState) -> FittedTable:
-    """Write weights, summary and figures into the folder of a run.
+    """Write weights, summary, figures and page into the folder of a run.
 
     Args:
         folder: Folder of the run.
@@ -36,15 +45,57 @@ def write_report(folder: RunFolder, experiment: Experiment, state: TrainingState
     summary = write_numbers(folder, network.layout.names, state)
     save_figure(learning_curve(folder.records(), name), folder.path / "learning_curve.png")
     view = network_view(network, state, task.train.input_names)
-    rows = [*_rows(summary), *_scaled_targets(task)]
+    rows = [*summary_rows(summary), *_scaled_targets(task)]
     if view is None:
         rows.append(("network.png", "left out: not only ZZ, X and Z"))
     else:
         save_figure(network_picture(view, name), folder.path / "network.png")
+    write_page(folder)
     return training_summary(rows, title=name)
 
 
-def _rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+def write_page(folder: RunFolder) -> None:
+    """Write `index.html`, from what is in the folder of a run.
+
+    Args:
+        folder: Folder of the run.
+    """
+    page = run_page([page_section(overview_of(folder.path))])
+    write_atomically(folder.path / "index.html", page.encode())
+
+
+def page_section(run: RunOverview) -> RunSection:
+    """Return what a page says of a run, with the figures that are in its folder.
+
+    Args:
+        run: The run.
+    """
+    summary = run.summary
+    pictures = [
+        Picture(title=title, caption=caption, png=(run.folder.path / name).read_bytes())
+        for name, (title, caption) in FIGURES.items()
+        if (run.folder.path / name).is_file()
+    ]
+    return RunSection(
+        name=run.name,
+        folder=str(run.folder.path),
+        status=run.status,
+        results=[row for row in summary_rows(summary) if row[0] not in SEVERITIES.values()] if summary else [],
+        warnings=[text for name, text in summary_rows(summary) if name in SEVERITIES.values()] if summary else [],
+        pictures=pictures,
+        settings=[(key, shown(value)) for key, value in run.settings.items()],
+        config=[(key, shown(value)) for key, value in run.config.items()],
+        weights=run.weights,
+        versions=list(run.versions.items()),
+    )
+
+
+def summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the numbers of a run and its warnings as names and texts.
+
+    Args:
+        summary: As in `summary.json`.
+    """
     warnings = summary["warnings"]
     rows = [("epochs", str(summary["epochs"])), ("steps", str(summary["steps"]))]
     for part, label in _PARTS.items():

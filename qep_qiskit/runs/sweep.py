@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ from qep_qiskit.runs.points import Point, Progress, Row, run_points
 from qep_qiskit.runs.pool import Pool
 from qep_qiskit.runs.summary import write_numbers
 from qep_qiskit.runs.sweep_folder import SweepFolder
-from qep_qiskit.runs.table import TableFormat, write_table
+from qep_qiskit.runs.table import TableFormat, flat, write_table
 from qep_qiskit.runs.training import (
     StopWhereWanted,
     is_finished,
@@ -219,24 +219,13 @@ def _result_row(point: GridPoint, found: Row) -> Row:
     if found.get("warnings"):
         results["warnings"] = "; ".join(f"{one['kind']}: {one['diagnosis']}" for one in found["warnings"])
     ending = {"status": "failed" if "failed" in found else "finished", "error": found.get("failed")}
-    return {"point": point.name, **_flat(point.config.resolved()), **ending, **results}
+    return {"point": point.name, **flat(point.config.resolved()), **ending, **results}
 
 
 def _with_all_estimates(rows: Sequence[Row]) -> list[Row]:
     """Return rows with the same columns: the configuration columns of all rows come before the columns of results."""
     first = [name for row in rows for name in list(row)[: list(row).index("status")]]
     return [dict.fromkeys(dict.fromkeys(first)) | row for row in rows]
-
-
-def _flat(content: Mapping[str, Any], prefix: str = "") -> Row:
-    """Return nested sections with dotted keys."""
-    flat: Row = {}
-    for key, value in content.items():
-        if isinstance(value, dict) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _epoch_rows(point: GridPoint, run: RunFolder) -> list[Row]:

@@ -17,6 +17,7 @@ COMMANDS = [
     "evaluate",
     "gradient",
     "circuits",
+    "show",
     "sweep",
     "budget",
     "plan",

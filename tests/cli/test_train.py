@@ -15,6 +15,7 @@ FILES = {
     "data.npz",
     "learning_curve.png",
     "metrics.jsonl",
+    "index.html",
     "network.png",
     "run.lock",
     "summary.json",

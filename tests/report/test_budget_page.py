@@ -199,9 +199,9 @@ def test_the_script_is_the_one_that_the_page_allows():
 @pytest.mark.parametrize(
     ("package", "wanted"),
     [
-        ("qep_qiskit.budget.report", ["page.css", "page.html.j2", "page.js"]),
+        ("qep_qiskit.budget.report", ["page.html.j2", "page.js"]),
         ("qep_qiskit.cli", ["manual.txt"]),
-        ("qep_qiskit.report", ["figures.mplstyle"]),
+        ("qep_qiskit.report", ["figures.mplstyle", "page.css", "run_page.html.j2"]),
     ],
 )
 def test_page_style_and_manual_belong_to_the_wheel(package, wanted):

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-import jinja2
 from matplotlib.figure import Figure
 
 from qep_qiskit.budget.report.cells import (
@@ -26,6 +25,7 @@ from qep_qiskit.budget.report.drawing import NARROW, WIDE
 from qep_qiskit.budget.report.rows import Row, main_cut, number
 from qep_qiskit.core.files import write_atomically
 from qep_qiskit.report.fitted_table import FittedTable
+from qep_qiskit.report.pages import data_uri, page_environment
 from qep_qiskit.report.style import figure_bytes, save_for_print
 
 _DATA_ENDINGS: Final = (".csv", ".parquet")
@@ -78,14 +78,7 @@ def page_html(
         tables: Tables, in the order of the page.
         files: Names of data files in the folder of the page.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("qep_qiskit.budget", "report"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = page_environment("qep_qiskit.budget", "report")
     script = environment.get_template("page.js").render()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     recommendation = facts.get("recommendation") or {}
@@ -121,7 +114,7 @@ def _picture(chart: Chart, folder: Path) -> dict[str, str]:
 
 
 def _data_uri(figure: Figure) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(figure_bytes(figure, "svg")).decode()
+    return data_uri(figure_bytes(figure, "svg"), "svg")
 
 
 def _tables(tables: Mapping[str, Sequence[Row]]) -> list[TextTable]:
