@@ -26,7 +26,7 @@ source_suffix = {".md": "myst-nb"}
 
 # Tutorials run at every build, with the commands of this environment.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-os.environ["COLUMNS"] = "88"
+os.environ["COLUMNS"] = "76"
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
@@ -36,6 +36,7 @@ myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist"]
 myst_heading_anchors = 4
 
 # Names in docstrings are linked where they are public.
+highlight_language = "none"
 default_role = "py:obj"
 add_module_names = False
 toc_object_entries = False

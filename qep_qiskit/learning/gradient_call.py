@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from qep_qiskit.core.errors import DataError, NetworkError
+from qep_qiskit.core.errors import ConfigError, DataError, NetworkError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import Executor, RequestKey, StatevectorExecutor
 from qep_qiskit.learning.contrast import Contrast
@@ -71,10 +71,13 @@ def gradient(
     hamiltonian = NudgedHamiltonian(network, cost)
     contrast = contrast or Contrast(beta=1e-3 if shots is None else 0.1)
     kind = FluctuationEstimator if contrast.kind == "fluctuations" else GradientEstimator
-    usual = ExactSearch() if hamiltonian.is_classical else ExactPreparation()
+    if preparation is None:
+        if not network.num_qubits:
+            raise ConfigError("preparation: a network of atoms needs a GaussianPreparation or EquilibriumPreparation")
+        preparation = ExactSearch() if hamiltonian.is_classical else ExactPreparation()
     estimator = kind(
         hamiltonian=hamiltonian,
-        preparation=preparation or usual,
+        preparation=preparation,
         contrast=contrast,
         shots=shots,
         measures_free_cost=True,

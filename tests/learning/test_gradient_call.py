@@ -61,3 +61,13 @@ def test_weights_by_name():
 def test_what_does_not_fit_is_one_line(weights, x, y, said):
     with pytest.raises(qep.QepError, match=said):
         qep.gradient(NETWORK, COST, weights, x, y)
+
+
+def test_atoms_need_a_preparation_and_take_one():
+    network = qep.SpringNetwork(graph=qep.chain(3), outputs=(1,), clamped=(0, 2), inputs=((0, 0),))
+    given = network, qep.OperatorCost.squared_error_of(network), np.ones(network.layout.num_weights), [1.0], [0.2]
+    with pytest.raises(qep.ConfigError, match="preparation: a network of atoms needs"):
+        qep.gradient(*given)
+    parts = {"preparation": qep.GaussianPreparation(), "executor": qep.CoordinateExecutor(qep.Seeds(0))}
+    estimate = qep.gradient(*given, **parts)
+    assert estimate.by_name["k[0,1]"][0] != 0.0
