@@ -12,7 +12,8 @@ from rich.console import Console
 from qep_qiskit.core.files import write_atomically
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.tables import training_summary
-from qep_qiskit.runs.overview import RunOverview, comparison, differing_keys, overview_of, shown
+from qep_qiskit.runs.overview import RunOverview, comparison, diagnostic_rows, differing_keys, overview_of, shown
+from qep_qiskit.runs.summary import number_rows, warning_rows
 
 
 def run(options: argparse.Namespace) -> int:
@@ -38,11 +39,10 @@ def _run_folders(path: Path) -> Iterator[Path]:
 
 
 def _one(run: RunOverview) -> FittedTable:
-    from qep_qiskit.runs.report import summary_rows
-
     rows = [("status", run.status)]
     rows += [(key, shown(value)) for key, value in run.settings.items()]
-    rows += summary_rows(run.summary) if run.summary else []
+    rows += [*number_rows(run.summary), *warning_rows(run.summary)] if run.summary else []
+    rows += [(f"last step: {name}", value) for name, value in diagnostic_rows(run)]
     return training_summary([*rows, *run.versions.items()], title=f"{run.name} ({run.folder.path})")
 
 

@@ -26,6 +26,7 @@ from qep_qiskit.core.observables import hermitian
 from qep_qiskit.core.operators import CommutingGroup, PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.checks import one_input
+from qep_qiskit.network.html_view import network_html
 from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.linear_observables import LinearObservable
 from qep_qiskit.network.weights import WeightLayout
@@ -46,6 +47,8 @@ class GridNetwork:
 
     atoms: SpringNetwork
     grid: PositionGrid
+
+    _repr_html_ = network_html
 
     def __post_init__(self) -> None:
         moving = len(self.atoms.coordinate_layout.moving_coordinates)

@@ -24,6 +24,7 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.checks import check_sites
 from qep_qiskit.network.graphs import Graph
+from qep_qiskit.network.html_view import network_html
 from qep_qiskit.network.interface import TermJacobian
 from qep_qiskit.network.linear_observables import LinearObservable
 from qep_qiskit.network.weights import WeightBlock, WeightInitialisation, WeightLayout
@@ -86,6 +87,8 @@ class SpringNetwork:
     forces: WeightInitialisation | None = None
     masses: WeightInitialisation = SPRING_INITIALISATIONS["masses"]
     hbar: Positive = 1.0
+
+    _repr_html_ = network_html
 
     def __post_init__(self) -> None:
         given = np.zeros((self.num_atoms, 1)) if self.rest_positions is None else self.rest_positions

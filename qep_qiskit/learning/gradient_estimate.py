@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.html_table import html_table
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import CostEstimate
@@ -63,6 +64,13 @@ class GradientEstimate:
     def standard_error(self) -> NDArray[np.float64]:
         """Standard errors of the gradient, shape (weights,)."""
         return np.sqrt(np.maximum(self.variance, 0.0))
+
+    def _repr_html_(self) -> str:
+        names = self.names or tuple(str(index) for index in range(len(self.gradient)))
+        columns = zip(names, self.gradient.tolist(), self.standard_error.tolist(), strict=True)
+        rows = [(name, f"{value:+.5f}", f"{error:.5f}" if error else "exact") for name, value, error in columns]
+        title = f"gradient of length {self.norm:.4g}, noise {self.noise:.2g}, cost {self.cost.mean:.4g}"
+        return html_table(title, ("weight", "gradient", "standard error"), rows)
 
     @property
     def by_name(self) -> dict[str, tuple[float, float]]:

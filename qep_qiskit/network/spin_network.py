@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.merging import merge_into_groups
 from qep_qiskit.core.operators import CommutingGroup, PauliString
+from qep_qiskit.network.html_view import network_html
 from qep_qiskit.network.linear_observables import LinearObservable
 from qep_qiskit.network.weights import WeightLayout
 
@@ -19,6 +20,8 @@ class SpinNetwork(ABC):
     """Base class of networks of spins, which have `outputs`, `groups` and a `layout`."""
 
     outputs: tuple[int, ...]
+
+    _repr_html_ = network_html
 
     @property
     @abstractmethod

@@ -47,6 +47,7 @@ class RunSection:
         config: All keys.
         weights: Weights at the start and at the end by name.
         versions: Versions of the packages that wrote the folder.
+        diagnostics: Names and values of the diagnostics of the last step.
     """
 
     name: str
@@ -59,6 +60,7 @@ class RunSection:
     config: Facts
     weights: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     versions: Facts = ()
+    diagnostics: Facts = ()
 
     @property
     def shown_weights(self) -> list[tuple[str, float, float]]:

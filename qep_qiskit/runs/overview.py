@@ -22,6 +22,7 @@ from qep_qiskit.runs.versions import naming_versions
 _NUMBERS = ("test_accuracy", "final_train_accuracy", "train_accuracy", "test_loss", "final_train_loss", "train_loss")
 
 
+_NO_DIAGNOSTICS = ("event", "step", "epoch", "loss", "loss_se", "shots", "circuits", "seconds")
 _MAIN_KEYS = (
     "seed",
     "task.kind",
@@ -52,6 +53,7 @@ class RunOverview:
         summary: Its last numbers, as in `summary.json`; empty before the first epoch.
         versions: Versions of the packages that wrote the folder.
         weights: Weights at the start and at the end by name; empty before the run is finished.
+        diagnostics: Diagnostics of the last step, each with its standard error under the name with ``_se``.
     """
 
     folder: RunFolder
@@ -62,11 +64,13 @@ class RunOverview:
     summary: Mapping[str, Any]
     versions: Mapping[str, str]
     weights: Mapping[str, Mapping[str, float]]
+    diagnostics: Mapping[str, Any]
 
     def record(self) -> dict[str, Any]:
         """Return all of it for JSON."""
         known = {"folder": str(self.folder.path), "name": self.name, "status": self.status}
-        return known | {"config": self.config, "summary": self.summary, "versions": self.versions}
+        found = {"config": self.config, "summary": self.summary, "versions": self.versions}
+        return known | found | {"diagnostics": self.diagnostics}
 
 
 def overview_of(path: str | Path) -> RunOverview:
@@ -98,7 +102,26 @@ def overview_of(path: str | Path) -> RunOverview:
         summary=summary,
         versions={name: str(stamps[name]) for name in stamps if name not in ("config", "run")},
         weights=_weights(folder),
+        diagnostics=_diagnostics(folder.records()),
     )
+
+
+def _diagnostics(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what the last step says beyond its losses and counts."""
+    last: Mapping[str, Any] = next((record for record in reversed(records) if record["event"] == "step"), {})
+    return {name: value for name, value in last.items() if name not in _NO_DIAGNOSTICS and value is not None}
+
+
+def diagnostic_rows(run: RunOverview) -> list[tuple[str, str]]:
+    """Return the diagnostics of the last step, and the worst error bounds of the gradients, as names and texts.
+
+    Args:
+        run: The run.
+    """
+    worst = {name: value for name, value in run.summary.items() if name.startswith("worst_")}
+    found = {**run.diagnostics, **worst}
+    names = [name for name in found if not name.endswith("_se") and isinstance(found[name], int | float)]
+    return [(name.replace("_", " "), _with_error(found[name], found.get(f"{name}_se"))) for name in names]
 
 
 def _settings(config: Config) -> dict[str, Any]:

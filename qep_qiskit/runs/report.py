@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from qep_qiskit.config import Experiment
-from qep_qiskit.core.errors import SEVERITIES
 from qep_qiskit.core.files import write_atomically
 from qep_qiskit.learning.state import TrainingState
 from qep_qiskit.report.fitted_table import FittedTable
@@ -15,19 +11,17 @@ from qep_qiskit.report.network_picture import network_picture
 from qep_qiskit.report.network_view import network_view
 from qep_qiskit.report.run_page import Picture, RunSection, run_page
 from qep_qiskit.report.style import save_figure
-from qep_qiskit.report.tables import training_summary, value_with_error
+from qep_qiskit.report.tables import training_summary
 from qep_qiskit.runs.folder import RunFolder
-from qep_qiskit.runs.overview import RunOverview, overview_of, shown
-from qep_qiskit.runs.summary import write_numbers
+from qep_qiskit.runs.overview import RunOverview, diagnostic_rows, overview_of, shown
+from qep_qiskit.runs.summary import number_rows, warning_rows, write_numbers
 from qep_qiskit.tasks import Task
 
 FIGURES = {
     "learning_curve.png": ("Learning curve", "Bands are one standard error; the upper axis counts shots."),
-    "network.png": ("Network", "Weights at the end of the training, by colour."),
+    "network.png": ("Network", "Weights before and after the training, by colour."),
 }
 """Figures of a run by file: title and caption."""
-
-_PARTS = {"train": "train {} (mean over the last epoch)", "final_train": "train {} (final weights)", "test": "test {}"}
 
 
 def write_report(folder: RunFolder, experiment: Experiment, state: TrainingState) -> FittedTable:
@@ -45,7 +39,7 @@ def write_report(folder: RunFolder, experiment: Experiment, state: TrainingState
     summary = write_numbers(folder, network.layout.names, state)
     save_figure(learning_curve(folder.records(), name), folder.path / "learning_curve.png")
     view = network_view(network, state, task.train.input_names)
-    rows = [*summary_rows(summary), *_scaled_targets(task)]
+    rows = [*number_rows(summary), *warning_rows(summary), *_scaled_targets(task)]
     if view is None:
         rows.append(("network.png", "left out: not only ZZ, X and Z"))
     else:
@@ -80,39 +74,15 @@ def page_section(run: RunOverview) -> RunSection:
         name=run.name,
         folder=str(run.folder.path),
         status=run.status,
-        results=[row for row in summary_rows(summary) if row[0] not in SEVERITIES.values()] if summary else [],
-        warnings=[text for name, text in summary_rows(summary) if name in SEVERITIES.values()] if summary else [],
+        results=number_rows(summary) if summary else [],
+        warnings=[f"{severity}: {text}" for severity, text in warning_rows(summary)] if summary else [],
         pictures=pictures,
         settings=[(key, shown(value)) for key, value in run.settings.items()],
         config=[(key, shown(value)) for key, value in run.config.items()],
         weights=run.weights,
         versions=list(run.versions.items()),
+        diagnostics=diagnostic_rows(run),
     )
-
-
-def summary_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the numbers of a run and its warnings as names and texts.
-
-    Args:
-        summary: As in `summary.json`.
-    """
-    warnings = summary["warnings"]
-    rows = [("epochs", str(summary["epochs"])), ("steps", str(summary["steps"]))]
-    for part, label in _PARTS.items():
-        errors = [name.removeprefix(f"{part}_") for name in summary if name.startswith(f"{part}_rmse_")]
-        for what in ("loss", "accuracy", *(name for name in errors if not name.endswith("_se"))):
-            value = summary.get(f"{part}_{what}")
-            if value is not None:
-                name = f"rms error of {what.removeprefix('rmse_')}" if what.startswith("rmse_") else what
-                rows.append((label.format(name), value_with_error(value, summary[f"{part}_{what}_se"])))
-    rows += [("shots", f"{summary['shots']:,}"), ("circuits", f"{summary['circuits']:,}")]
-    rows.append(("seconds", f"{summary['seconds']:.1f}"))
-    rows += [("jobs", f"{summary['jobs']:,}")] if "jobs" in summary else []
-    if summary.get("qpu_seconds"):  # 0 where a device has another price
-        estimated = summary["qpu_seconds_estimated"]
-        note = f", {estimated:,.1f} of them estimated" if estimated else ""
-        rows.append(("QPU seconds", f"{summary['qpu_seconds']:,.1f}{note}"))
-    return rows + [(SEVERITIES[found["severity"]], f"{found['kind']}: {found['diagnosis']}") for found in warnings]
 
 
 def _scaled_targets(task: Task) -> list[tuple[str, str]]:

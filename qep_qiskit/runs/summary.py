@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qep_qiskit.core.errors import SEVERITIES
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.remote import is_question
 from qep_qiskit.learning.state import TrainingState
+from qep_qiskit.report.tables import value_with_error
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.training import ledger_path
 from qep_qiskit.runs.warning_summary import closing
+
+_PARTS = {"train": "train {} (mean over the last epoch)", "final_train": "train {} (final weights)", "test": "test {}"}
 
 
 def write_numbers(folder: RunFolder, names: Sequence[str], state: TrainingState) -> dict[str, Any]:
@@ -29,6 +33,39 @@ def write_numbers(folder: RunFolder, names: Sequence[str], state: TrainingState)
     summary = run_summary(folder.records(), state) | device_use(folder)
     folder.write_json("summary.json", summary)
     return summary
+
+
+def number_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the numbers of a run as names and texts.
+
+    Args:
+        summary: As in `summary.json`.
+    """
+    rows = [("epochs", str(summary["epochs"])), ("steps", str(summary["steps"]))]
+    for part, label in _PARTS.items():
+        errors = [name.removeprefix(f"{part}_") for name in summary if name.startswith(f"{part}_rmse_")]
+        for what in ("loss", "accuracy", *(name for name in errors if not name.endswith("_se"))):
+            value = summary.get(f"{part}_{what}")
+            if value is not None:
+                name = f"rms error of {what.removeprefix('rmse_')}" if what.startswith("rmse_") else what
+                rows.append((label.format(name), value_with_error(value, summary[f"{part}_{what}_se"])))
+    rows += [("shots", f"{summary['shots']:,}"), ("circuits", f"{summary['circuits']:,}")]
+    rows.append(("seconds", f"{summary['seconds']:.1f}"))
+    rows += [("jobs", f"{summary['jobs']:,}")] if "jobs" in summary else []
+    if summary.get("qpu_seconds"):  # 0 where a device has another price
+        estimated = summary["qpu_seconds_estimated"]
+        note = f", {estimated:,.1f} of them estimated" if estimated else ""
+        rows.append(("QPU seconds", f"{summary['qpu_seconds']:,.1f}{note}"))
+    return rows
+
+
+def warning_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the warnings of a run as severities and texts.
+
+    Args:
+        summary: As in `summary.json`.
+    """
+    return [(SEVERITIES[found["severity"]], f"{found['kind']}: {found['diagnosis']}") for found in summary["warnings"]]
 
 
 def device_use(folder: RunFolder) -> dict[str, Any]:

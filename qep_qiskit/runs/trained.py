@@ -17,6 +17,7 @@ from qep_qiskit.config import Config, Experiment, build, check_config
 from qep_qiskit.config.section import keys
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.files import write_atomically
+from qep_qiskit.core.html_table import html_table
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning import Callback, Evaluation, Record, StepShots, TrainingState, evaluate
 from qep_qiskit.learning.warm_starts import nearest_warm_start
@@ -25,7 +26,7 @@ from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.other_settings import open_trained, require_trained
 from qep_qiskit.runs.questions import Quote, answer_to
 from qep_qiskit.runs.score import Score, score_of
-from qep_qiskit.runs.summary import write_numbers
+from qep_qiskit.runs.summary import number_rows, run_summary, write_numbers
 from qep_qiskit.runs.training import start_run
 from qep_qiskit.tasks import Dataset, Task, decode, rows_from_arrays
 
@@ -78,6 +79,10 @@ class TrainedNetwork:
 
     def __repr__(self) -> str:
         return f"TrainedNetwork({self.config.name!r}, {self.state.epoch} epochs, {len(self.state.weights)} weights)"
+
+    def _repr_html_(self) -> str:
+        rows = number_rows(run_summary(self.records, self.state))
+        return html_table(f"{self.config.name}: {len(self.state.weights)} trained weights", (), rows)
 
     def __getstate__(self) -> tuple[dict[str, Any], Task, TrainingState, tuple[Record, ...]]:
         return self.config.resolved(), self.task, self.state, self.records

@@ -28,6 +28,9 @@ def test_one_run_is_its_keys_and_its_numbers(qep, two):
     assert "network.couplings.std" not in text  # at its default
     assert value_with_error(summary["final_train_loss"], summary["final_train_loss_se"]) in text
     assert "finished, 3 epochs" in text
+    steps = [json.loads(line) for line in (two[0] / "metrics.jsonl").read_text().splitlines() if "chi" in line]
+    chi = value_with_error(steps[-1]["chi"], steps[-1]["chi_se"], digits=4)
+    assert re.search(rf"^last step: chi +{re.escape(chi)} *$", text, re.MULTILINE)
 
 
 def test_several_runs_are_the_keys_that_differ_and_the_numbers(qep, two):
