@@ -156,6 +156,7 @@ def _built(config: Config, task: Task | None) -> Experiment:
     if task is None:
         with keys(config, "task"):
             task = config.task.build(seeds, one_hot=config.cost.one_hot)
+    seeds = config.task.run_seeds(seeds)
     with keys(config, "network"):
         network = config.network.build(task, seeds, reads_spins=config.cost.reads_spins)
     if ahead is None and network.num_qubits:

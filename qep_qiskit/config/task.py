@@ -27,6 +27,8 @@ from qep_qiskit.tasks import (
     xor_task,
 )
 from qep_qiskit.tasks.assembly import task_from_table
+from qep_qiskit.tasks.column_encoding import Missing
+from qep_qiskit.tasks.csv_format import CsvFormat
 from qep_qiskit.tasks.scaling import ScalingKind
 from qep_qiskit.tasks.target_scaling import TargetScalingKind
 
@@ -44,6 +46,19 @@ class TaskSection(Section):
     def beside(self, folder: Path) -> Self:
         """Return the section with the paths of its files relative to a folder made absolute."""
         return self
+
+    @property
+    def untrained_folds(self) -> int:
+        """Number of folds that a training of all of them has; 0 where there is one run."""
+        return 0
+
+    def run_seeds(self, seeds: Seeds) -> Seeds:
+        """Return the random streams of the run.
+
+        Args:
+            seeds: Root of the random streams, with which the samples are built.
+        """
+        return seeds
 
     def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
         """Read or generate the samples.
@@ -130,7 +145,7 @@ class _TableTask(_DataTask):
         try:
             return scale_targets(task, self.target_scaling, reach)
         except DataError as error:
-            raise DataError(": ".join((*self.files, str(error)))) from None
+            raise DataError(": ".join((*self.files[:1], str(error)))) from None
 
 
 class ArraysTask(_TableTask):
@@ -158,25 +173,78 @@ class CsvTask(_TableTask):
     kind: Literal["csv"]
     file: str
     """Path of the file; relative paths start at the folder of the configuration."""
-    inputs: list[str] = Field(min_length=1)
-    """Input columns."""
-    target: str | None = None
+    test_file: str | None = None
+    """Path of a file with the test rows, with the same columns; by default they are drawn from `file`."""
+    inputs: str | Annotated[list[str | int], Field(min_length=1)]
+    """Input columns: names, ranges of names such as `"a:c"` (from a to c), or `"*"` for all that are no targets. With
+    `header = false`: numbers from 0, negative ones from the end, and ranges such as `"0:4"` (0 to 3)."""
+    target: str | int | None = None
     """Column of class names (classification)."""
-    targets: list[str] = Field(default=[])
+    targets: list[str | int] = Field(default=[])
     """Target columns with numbers (regression)."""
     classes: list[str] | None = None
     """Class names in order; by default those in the file."""
+    header: bool = same_as(CsvFormat, "header")
+    """Whether the first row names the columns."""
+    delimiter: str | None = None
+    """Sign between columns; by default a comma, semicolon, tab, vertical bar or spaces, as the file has it."""
+    decimal: Literal[".", ","] | None = None
+    """Decimal sign; by default a comma where it can be nothing else."""
+    encoding: str | None = None
+    """Encoding of the file, such as `latin-1`; by default UTF-8, or UTF-16 with a byte-order mark."""
+    comment: str | None = None
+    """Lines that begin with this text are ignored, as blank lines are; by default those with `#` above the table."""
+    categorical: list[str | int] | None = None
+    """Input columns of categories: every category is an input, one or zero before scaling. By default columns that hold
+    only texts, with a note that lists the categories."""
+    missing: Missing = same_as(csv_task, "missing")
+    """What is done with empty cells, `?`, `NA`, `nan` and `null`: `error`; `drop` leaves out the row; `mean` puts the
+    mean over the training rows into inputs, for a category its frequency."""
     test_fraction: float = same_as(csv_task, "test_fraction")
     """Fraction of the rows in the test set."""
+    folds: int | None = same_as(csv_task, "folds")
+    """Parts for cross-validation in place of `test_fraction`: `qep train` trains a run for each as the test set."""
+    fold: int | None = same_as(csv_task, "fold", default=None)
+    """The part that is the test set, from 0. By default `qep train` trains all, and other commands take the first."""
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The CSV file."""
-        return (self.file,)
+        """The CSV files."""
+        return (self.file,) if self.test_file is None else (self.file, self.test_file)
+
+    @property
+    def untrained_folds(self) -> int:
+        """Number of folds, where none is chosen."""
+        return self.folds or 0 if self.fold is None else 0
 
     def beside(self, folder: Path) -> CsvTask:
-        """Return the section with the path of the file made absolute."""
-        return self.model_copy(update={"file": str(folder / self.file)})
+        """Return the section with the paths of the files made absolute."""
+        test_file = None if self.test_file is None else str(folder / self.test_file)
+        return self.model_copy(update={"file": str(folder / self.file), "test_file": test_file})
+
+    def run_seeds(self, seeds: Seeds) -> Seeds:
+        """Return the random streams of a fold; with equal ones the shot noise of folds would be correlated.
+
+        Args:
+            seeds: Root of the random streams, which decides the parts.
+        """
+        return seeds if self.folds is None else Seeds(seeds.simulator_seed("fold", self.fold or 0))
+
+    def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
+        """Read the samples.
+
+        Args:
+            seeds: Root of the random streams of the run.
+            one_hot: Whether every class has a target of its own, one or zero.
+        """
+        draws = self.test_file is None and self.folds is None
+        self.refuse_idle(
+            {
+                "test_fraction": (draws, "rows drawn from the file, without test_file and folds"),
+                "fold": (self.folds is not None, "folds"),
+            }
+        )
+        return self.made(csv_task, layout=self.made(CsvFormat), seeds=seeds, **self.options(one_hot=one_hot))
 
 
 class XorTask(_DataTask):

@@ -225,6 +225,12 @@ class LostSignalWarning(UntrustedGradientWarning):
     severity = "serious"
 
 
+class MissingValuesWarning(QepWarning):
+    """A data file has rows with missing values; they are left out or filled in, as the configuration says."""
+
+    severity = "note"
+
+
 class NoLedgerWarning(QepWarning):
     """Jobs of a backend cannot be retrieved by id, so no ledger holds them."""
 
@@ -251,6 +257,12 @@ class ReversedDriverWarning(QepWarning):
     """An adiabatic ramp starts from fields along X of the other sign than those it ends in."""
 
     severity = "serious"
+
+
+class TextInputsWarning(QepWarning):
+    """Input columns of a data file hold texts: each category is an input of its own."""
+
+    severity = "note"
 
 
 class TruncatedStateWarning(UntrustedGradientWarning):

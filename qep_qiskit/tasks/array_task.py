@@ -60,7 +60,8 @@ def rows_from_arrays(inputs: Any, task: Task, *, answers: Any = None) -> Dataset
     """Scale and encode rows like the training samples of a task.
 
     Args:
-        inputs: Inputs in their own units, shape (samples, num_inputs).
+        inputs: Inputs in their own units, shape (samples, num_inputs). Of a task from a file with categories or with
+            means for missing values: the columns of the file, shape (samples, columns), texts included.
         task: The task.
         answers: Labels or target numbers of the rows, as in `task_from_arrays`; None for rows without.
 
@@ -70,6 +71,8 @@ def rows_from_arrays(inputs: Any, task: Task, *, answers: Any = None) -> Dataset
     Raises:
         DataError: The rows have another number of inputs, or a number is not finite.
     """
+    if task.columns is not None:
+        inputs = task.columns.rows(np.asarray(inputs, dtype=object))
     if answers is not None:
         return dataset_like(task, _table(inputs, answers, not task.train.classes, task.train.input_names))
     rows = float_array("inputs", inputs, ndim=2)

@@ -16,7 +16,7 @@ from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.encoding import Amplitude, Encoding, default_num_targets, encode_labels
 from qep_qiskit.tasks.label_check import found_classes
 from qep_qiskit.tasks.scaling import Scaling, ScalingKind
-from qep_qiskit.tasks.splitting import split
+from qep_qiskit.tasks.splitting import split, split_folds
 from qep_qiskit.tasks.table import RawTable
 
 
@@ -51,6 +51,8 @@ def task_from_table(
     num_targets: int | None = None,
     test_fraction: float | None = None,
     test_size: int | None = None,
+    folds: int | None = None,
+    fold: int = 0,
     seeds: Seeds | None = None,
 ) -> Task:
     """Split a table, fit the scaling on the training rows and encode the labels.
@@ -68,6 +70,8 @@ def task_from_table(
         num_targets: See `TaskOptions`.
         test_fraction: See `split`; without it and `test_size` there is no test part.
         test_size: See `split`.
+        folds: Number of parts for cross-validation, in place of the two sizes, see `split_folds`.
+        fold: Number of the part that is the test part.
         seeds: Root of the random streams; required if there is a test part.
 
     Returns:
@@ -82,7 +86,12 @@ def task_from_table(
         raise DataError(f"{name}: expected labels or target numbers, got inputs only")
     class_names = () if raw.labels is None else _class_names(raw.labels, classes, raw.label_column)
     width = _num_targets(raw, class_names, encoding, num_targets)
-    train_rows, test_rows = _rows(raw, test_fraction, test_size, seeds)
+    train_rows, test_rows = _rows(raw, test_fraction, test_size, folds, fold, seeds)
+    columns = raw.columns
+    if columns is not None and raw.missing is not None:
+        means = raw.means(train_rows)
+        raw, test = raw.filled(means), None if test is None else test.filled(means)
+        columns = replace(columns, means=tuple(means.tolist()))
     scales = Scaling.fit(raw.inputs[train_rows], scaling, input_scale)
     encoded = partial(
         dataset_from_table,
@@ -103,6 +112,7 @@ def task_from_table(
         target_columns=raw.target_columns,
         amplitude=amplitude,
         encoding=encoding,
+        columns=columns,
     )
 
 
@@ -156,6 +166,8 @@ def dataset_like(task: Task, raw: RawTable) -> Dataset:
     Raises:
         DataError: A label is not one of the classes, or the table has another number of inputs.
     """
+    if task.columns is not None and task.columns.means:
+        raw = raw.filled(np.array(task.columns.means))
     data = dataset_from_table(
         raw,
         scaling=task.scaling,
@@ -199,12 +211,19 @@ def _num_targets(raw: RawTable, classes: Sequence[str], encoding: Encoding, requ
 
 
 def _rows(
-    raw: RawTable, test_fraction: float | None, test_size: int | None, seeds: Seeds | None
+    raw: RawTable,
+    test_fraction: float | None,
+    test_size: int | None,
+    folds: int | None,
+    fold: int,
+    seeds: Seeds | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    if test_fraction is None and test_size is None:
+    if test_fraction is None and test_size is None and folds is None:
         return np.arange(raw.num_samples), np.arange(0)
     if seeds is None:
         raise ConfigError("seeds: expected the seeds that draw the test part, got none")
+    if folds is not None:
+        return split_folds(raw, folds=folds, fold=fold, seeds=seeds)
     return split(raw, test_fraction=test_fraction, test_size=test_size, seeds=seeds)
 
 

@@ -8,21 +8,32 @@ from pathlib import Path
 from typing import Unpack
 
 from qep_qiskit.core.errors import ConfigError, DataError
+from qep_qiskit.core.limits import Index
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks.assembly import TaskOptions, check_classes, dataset_like, task_from_table
+from qep_qiskit.tasks.column_encoding import Missing
+from qep_qiskit.tasks.csv_columns import ColumnNames
 from qep_qiskit.tasks.csv_file import read_csv
+from qep_qiskit.tasks.csv_format import RECOGNISED, CsvFormat
 from qep_qiskit.tasks.dataset import Dataset, Task
-from qep_qiskit.tasks.splitting import TestFraction
+from qep_qiskit.tasks.label_check import found_classes
+from qep_qiskit.tasks.splitting import Folds, TestFraction
 
 
 def csv_task(
     file: str | Path,
     *,
-    inputs: Sequence[str],
-    target: str | None = None,
-    targets: Sequence[str] = (),
+    inputs: ColumnNames,
+    target: str | int | None = None,
+    targets: Sequence[str | int] = (),
     classes: Sequence[str] | None = None,
+    layout: CsvFormat = RECOGNISED,
+    categorical: Sequence[str | int] | None = None,
+    missing: Missing = "error",
+    test_file: str | Path | None = None,
     test_fraction: TestFraction = 0.3,
+    folds: Folds | None = None,
+    fold: Index = 0,
     seeds: Seeds,
     **options: Unpack[TaskOptions],
 ) -> Task:
@@ -30,11 +41,17 @@ def csv_task(
 
     Args:
         file: Path of the file, see `read_csv`.
-        inputs: Names of the input columns.
-        target: Name of the column of class names, for classification.
-        targets: Names of the columns of numbers, for regression; they are not scaled, see `scale_targets`.
+        inputs: Input columns: a list of names, ranges and numbers, or ``"*"``, see `chosen_columns`.
+        target: Column of class names, for classification.
+        targets: Columns of numbers, for regression; they are not scaled, see `scale_targets`.
         classes: Class names in the order of their indices; None for those of the file, sorted.
-        test_fraction: Fraction of test rows, in [0, 1).
+        layout: How the files are written.
+        categorical: Input columns of categories, see `read_csv`.
+        missing: What is done with missing values, see `read_csv`. Means are those of the training rows.
+        test_file: Path of a file with the test rows; None to draw them from the first.
+        test_fraction: Fraction of test rows, in [0, 1), where they are drawn.
+        folds: Number of parts for cross-validation, in place of a fraction, see `split_folds`.
+        fold: Number of the part that is the test part.
         seeds: Root of the random streams, for the test rows.
         **options: See `TaskOptions`.
 
@@ -57,10 +74,22 @@ def csv_task(
         raise ConfigError("classes: expected a class column in target to go with them, got none")
     if classes is not None:
         check_classes(classes)
-    raw = read_csv(file, inputs, target, targets, classes=classes)
-    name = Path(file).stem
+    raw = read_csv(
+        file, inputs, target, targets, classes=classes, layout=layout, categorical=categorical, missing=missing
+    )
+    test, parts = None, {"test_fraction": test_fraction} if folds is None else {"folds": folds, "fold": fold}
+    if test_file is not None:
+        if folds is not None:
+            raise ConfigError("folds: expected one of test_file and folds, got both")
+        with _naming(file):
+            known = (
+                classes if raw.labels is None or classes is not None else found_classes(raw.labels, raw.label_column)
+            )
+        names = () if raw.columns is None else raw.columns.names
+        test = read_csv(test_file, names, raw.label_column, raw.target_columns, classes=known, like=raw.columns)
+        parts = {}
     with _naming(file):
-        return task_from_table(name, raw, classes=classes, test_fraction=test_fraction, seeds=seeds, **options)
+        return task_from_table(Path(file).stem, raw, test=test, classes=classes, seeds=seeds, **parts, **options)
 
 
 def read_rows(path: str | Path, task: Task) -> Dataset:
@@ -78,8 +107,16 @@ def read_rows(path: str | Path, task: Task) -> Dataset:
         ConfigError: The task has no inputs.
         DataError: The file cannot be used, see `read_csv`, or has a class that is not in the task.
     """
-    columns = task.train.input_names, task.label_column, task.target_columns
-    raw = read_csv(path, *columns, classes=task.train.classes or None, answers_optional=True)
+    names = task.train.input_names if task.columns is None else task.columns.names
+    raw = read_csv(
+        path,
+        names,
+        task.label_column,
+        task.target_columns,
+        classes=task.train.classes or None,
+        answers_optional=True,
+        like=task.columns,
+    )
     with _naming(path):
         return dataset_like(task, raw)
 

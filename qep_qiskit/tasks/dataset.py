@@ -9,6 +9,7 @@ import numpy as np
 from qep_qiskit.core.errors import DataError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.tasks.arrays import check_indices, check_rows, float_array, index_array
+from qep_qiskit.tasks.column_encoding import ColumnEncoding
 from qep_qiskit.tasks.encoding import Encoding
 from qep_qiskit.tasks.scaling import Scaling
 
@@ -115,6 +116,7 @@ class Task:
         amplitude: Size of the target values of a class, see `encode_labels`.
         encoding: Encoding of classes as targets, see `encode_labels`.
         target_scaling: Scaling of the targets of a regression, see `scale_targets`; None for unscaled targets.
+        columns: Encoding of the columns of the file; None for other tasks.
 
     Raises:
         DataError: The training samples, the test samples, the scaling and the columns are inconsistent.
@@ -133,6 +135,7 @@ class Task:
     amplitude: float = 0.8
     encoding: Encoding = "amplitude"
     target_scaling: Scaling | None = None
+    columns: ColumnEncoding | None = None
 
     def __post_init__(self) -> None:
         if self.scaling.num_inputs != self.train.num_inputs:
@@ -180,6 +183,8 @@ class Task:
                 raise DataError(f"test: expected {name} {wanted!r} like the training samples, got {got!r}")
 
     def _check_columns(self) -> None:
+        if self.columns is not None and self.columns.input_names != self.train.input_names:
+            raise DataError("columns: expected those of the inputs of the training samples, got others")
         if (self.label_column is not None) != bool(self.train.classes):
             raise DataError("label_column: expected a name exactly where the samples have classes")
         wanted = 0 if self.train.classes else self.train.num_targets

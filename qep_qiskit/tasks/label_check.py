@@ -23,7 +23,7 @@ def found_classes(labels: Sequence[str], column: str | None) -> tuple[str, ...]:
             and '1.0', 'Yes' and 'yes', '<=50K' and '<=50K.'); or they are numbers that hardly repeat.
     """
     where = "labels" if column is None else f"labels in column {column!r}"
-    names = _sorted(set(labels))
+    names = sorted_names(set(labels))
     if len(names) < 2:
         raise DataError(f"labels: expected at least two classes, got only {names[0]!r}")
     counts, seen = Counter(labels), dict[object, str]()
@@ -49,7 +49,8 @@ def found_classes(labels: Sequence[str], column: str | None) -> tuple[str, ...]:
     return names
 
 
-def _sorted(names: set[str]) -> tuple[str, ...]:
+def sorted_names(names: set[str]) -> tuple[str, ...]:
+    """Return names sorted, by value if all are numbers."""
     try:
         return tuple(sorted(names, key=lambda name: (float(name), name)))
     except ValueError:

@@ -15,6 +15,9 @@ from qep_qiskit.tasks.table import RawTable
 TestFraction = Annotated[float, Ge(0), Lt(1)]
 """Fraction of samples in the test part."""
 
+Folds = Annotated[int, Ge(2)]
+"""Number of parts for cross-validation."""
+
 
 def split(
     raw: RawTable,
@@ -51,6 +54,39 @@ def split(
         _, members, counts = np.unique(np.array(raw.labels), return_inverse=True, return_counts=True)
         for index, test_count in enumerate(_test_counts(counts, num_test)):
             chosen[generator.permutation(np.flatnonzero(members == index))[:test_count]] = True
+    return np.flatnonzero(~chosen), np.flatnonzero(chosen)
+
+
+def split_folds(raw: RawTable, *, folds: Folds, fold: int, seeds: Seeds) -> tuple[np.ndarray, np.ndarray]:
+    """Divide the rows of a table into parts for cross-validation, one of which is the test part.
+
+    The parts depend on the seeds alone, so that every row is in exactly one of them. Their sizes, and those of every
+    class in them, differ by one row at most.
+
+    Args:
+        raw: The table.
+        folds: Number of parts.
+        fold: Number of the test part, from 0.
+        seeds: Root of the random streams; the rows use the stream "folds".
+
+    Returns:
+        Row indices of the training part and of the test part, as `split`.
+
+    Raises:
+        ConfigError: The number of parts, or that of the test part, is out of range.
+        DataError: There are fewer rows than parts.
+    """
+    check_value("folds", folds, Folds)
+    if not 0 <= fold < folds:
+        raise ConfigError(f"fold: expected 0..{folds - 1} of {folds} folds, got {fold}")
+    if raw.num_samples < folds:
+        raise DataError(f"folds: expected at most {raw.num_samples}, one for each row, got {folds}")
+    order = seeds.generator("folds").permutation(raw.num_samples)
+    if raw.labels is not None:
+        _, members = np.unique(np.array(raw.labels), return_inverse=True)
+        order = order[np.argsort(members[order], kind="stable")]
+    chosen = np.zeros(raw.num_samples, dtype=bool)
+    chosen[order[fold::folds]] = True
     return np.flatnonzero(~chosen), np.flatnonzero(chosen)
 
 

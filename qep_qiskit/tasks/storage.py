@@ -15,10 +15,11 @@ import numpy as np
 from qep_qiskit.core.errors import RunFolderError
 from qep_qiskit.core.files import write_atomically
 from qep_qiskit.core.npz import arrays_of
+from qep_qiskit.tasks.column_encoding import ColumnEncoding
 from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.scaling import Scaling
 
-_FORMAT = "qep_qiskit task 2"
+_FORMAT = "qep_qiskit task 3"
 _PLAIN = ("name", "label_column", "amplitude", "encoding")
 _DAMAGE = (
     OSError,
@@ -93,6 +94,7 @@ def _task(metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Task
         scaling=Scaling.from_dict(metadata["scaling"]),
         target_columns=tuple(metadata["target_columns"]),
         target_scaling=None if metadata["target_scaling"] is None else Scaling.from_dict(metadata["target_scaling"]),
+        columns=None if metadata["columns"] is None else ColumnEncoding.from_dict(metadata["columns"]),
     )
 
 
@@ -105,6 +107,7 @@ def _metadata(task: Task) -> dict[str, Any]:
         "input_names": task.train.input_names,
         "scaling": task.scaling.to_dict(),
         "target_scaling": None if task.target_scaling is None else task.target_scaling.to_dict(),
+        "columns": None if task.columns is None else task.columns.to_dict(),
     }
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from qep_qiskit.core.errors import DataError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.tasks.arrays import check_rows, float_array
+from qep_qiskit.tasks.column_encoding import ColumnEncoding
 
 
 @short_repr
@@ -23,6 +24,9 @@ class RawTable:
         label_column: Name of the label column; None where the table has no labels.
         targets: float64 array of shape (samples, num_targets); None where the table has no target numbers.
         target_columns: Name of each target column.
+        missing: Where an input has no value (and stands as 0), bool array of the shape of the inputs; None where rows
+            are complete.
+        columns: Encoding of the columns of the file; None where the table is not from a file.
 
     Raises:
         DataError: The number of rows or names is inconsistent, or a number is not finite.
@@ -34,6 +38,8 @@ class RawTable:
     label_column: str | None = None
     targets: np.ndarray | None = None
     target_columns: tuple[str, ...] = ()
+    missing: np.ndarray | None = None
+    columns: ColumnEncoding | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "inputs", float_array("inputs", self.inputs, ndim=2))
@@ -46,6 +52,32 @@ class RawTable:
     def num_samples(self) -> int:
         """Number of rows."""
         return int(self.inputs.shape[0])
+
+    def means(self, rows: np.ndarray) -> np.ndarray:
+        """Return the mean of each input over the known values of some rows, shape (num_inputs,).
+
+        Args:
+            rows: Indices of the rows.
+
+        Raises:
+            DataError: An input has no value in any of them.
+        """
+        known = np.ones(self.inputs.shape, dtype=bool) if self.missing is None else ~self.missing
+        counts = known[rows].sum(axis=0)
+        if not counts.all():
+            name = self.input_names[int(np.argmin(counts))]
+            raise DataError(f"inputs: {name!r} has no value in any training row; leave its column out of task.inputs")
+        return self.inputs[rows].sum(axis=0) / counts
+
+    def filled(self, means: np.ndarray) -> RawTable:
+        """Return the table with means for missing inputs.
+
+        Args:
+            means: Mean of each input, shape (num_inputs,).
+        """
+        if self.missing is None:
+            return self
+        return replace(self, inputs=np.where(self.missing, means, self.inputs), missing=None)
 
     def _check_names(self) -> None:
         if len(self.input_names) != self.inputs.shape[1]:

@@ -24,7 +24,7 @@ _MIXED = "x1,x2,y\n0.15,-0.09,1\n1.90,1.17,1.0\n0.91,0.34,1\n1.76,0.81,1.0\n"
     ("text", "said"),
     [
         (_MIXED, "'1' (2 rows) and '1.0' (2 rows) look like one class written in two ways"),
-        (_MIXED.replace(",", ";"), "columns are separated by semicolons"),
+        (_MIXED.replace(",", ";").replace("0.91", "a"), "row 4, column 'x1': expected a number, got 'a'"),
         (_MIXED.split("\n", 1)[1], "the header seems to be missing"),
         (_MIXED.replace("0.91", "?"), "row 4, column 'x1': expected a number, got '?'; a missing value"),
     ],

@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qep_qiskit.core.errors import ConfigError, DataError
+from qep_qiskit.core.errors import ConfigError, DataError, MissingValuesWarning
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.tasks import csv_task, no_data_task, read_rows
+from qep_qiskit.tasks import csv_task, no_data_task, read_rows, rows_from_arrays
+from qep_qiskit.tasks.csv_format import CsvFormat
 
 IRIS = Path(__file__).parents[2] / "configs" / "iris.csv"
 INPUTS = ("sepal_length_cm", "sepal_width_cm", "petal_length_cm", "petal_width_cm")
@@ -173,3 +174,85 @@ def test_a_row_too_large_to_scale_names_the_file(write):
 def test_a_task_without_inputs_reads_no_rows():
     with pytest.raises(ConfigError, match="inputs: "):
         read_rows(IRIS, no_data_task())
+
+
+MIXED = "size,colour,kind\n1,red,x\n2,blue,y\n3,red,x\n6,blue,y\n"
+
+
+def mixed(path, **options):
+    given = {"inputs": "*", "target": "kind", "categorical": ["colour"], "test_fraction": 0, "seeds": Seeds(3)}
+    return csv_task(path, **(given | options))
+
+
+def test_later_rows_have_the_same_categories(write, tmp_path):
+    task = mixed(write(MIXED))
+    later = tmp_path / "later.csv"
+    later.write_text("colour;size\nred;1\nblue;2\n")
+    assert np.array_equal(read_rows(later, task).inputs, task.train.inputs[:2])
+    assert np.array_equal(rows_from_arrays([[1, "red"], [2.0, "blue"]], task).inputs, task.train.inputs[:2])
+    later.write_text("colour;size\nred;1\ngreen;2\n")
+    with pytest.raises(
+        DataError, match=r"row 3, column 'colour': expected one of the categories 'blue', 'red', got 'green'"
+    ):
+        read_rows(later, task)
+    with pytest.raises(DataError, match=r"row 1, column 'colour': .*'blue', 'red', got 'green'"):
+        rows_from_arrays([[1, "red"], [2.0, "green"]], task)
+    with pytest.raises(DataError, match=r"rows of the 2 columns 'size', 'colour', got an array of shape \(1, 3\)"):
+        rows_from_arrays([[1, 0, 1]], task)
+
+
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.MissingValuesWarning")
+def test_means_are_those_of_the_training_rows(write, tmp_path):
+    test_file = tmp_path / "test.csv"
+    test_file.write_text("size,colour,kind\n,red,x\n2,,y\n")
+    task = mixed(write(MIXED + ",blue,y\n"), test_file=test_file, missing="mean", scaling="none")
+    assert task.columns.means == (3.0, 0.6, 0.4)
+    assert task.train.inputs[4].tolist() == [3, 1, 0]
+    assert task.test.inputs.tolist() == [[3, 0, 1], [2, 0.6, 0.4]]
+    test_file.write_text("size,colour\nNA,?\n")
+    assert read_rows(test_file, task).inputs.tolist() == [[3, 0.6, 0.4]]
+    assert rows_from_arrays([[None, "blue"], [float("nan"), "red"]], task).inputs[:, 0].tolist() == [3, 3]
+
+
+def test_rows_to_predict_are_not_dropped(write, tmp_path):
+    with pytest.warns(MissingValuesWarning):
+        task = mixed(write(MIXED + "?,blue,y\n"), missing="drop")
+    assert task.train.num_samples == 4
+    later = tmp_path / "later.csv"
+    later.write_text("size,colour\n1,red\n,red\n")
+    with pytest.raises(DataError, match=r"row 3: a value is missing, and rows to predict are not left out"):
+        read_rows(later, task)
+
+
+def test_a_test_file(write, tmp_path):
+    test_file = tmp_path / "test.csv"
+    test_file.write_text(",".join([*INPUTS, "species"]) + "\n1,2,3,4,setosa\n")
+    task = iris(test_file=test_file)
+    assert (task.train.num_samples, task.test.num_samples) == (150, 1)
+    assert np.array_equal(task.test.inputs, task.scaling.apply(np.array([[1.0, 2, 3, 4]])))
+    test_file.write_text(",".join([*INPUTS, "species"]) + "\n1,2,3,4,rose\n")
+    with pytest.raises(DataError, match=r"test\.csv: row 2, column 'species': .*got 'rose'"):
+        iris(test_file=test_file)
+    with pytest.raises(ConfigError, match="one of test_file and folds"):
+        iris(test_file=test_file, folds=5)
+
+
+def test_every_row_is_tested_in_one_fold():
+    found = [iris(folds=5, fold=fold, scaling="none").test for fold in range(5)]
+    assert [np.bincount(part.labels).tolist() for part in found] == [[10, 10, 10]] * 5
+    whole = iris(test_fraction=0, scaling="none").train.inputs
+    assert sorted(map(tuple, np.vstack([part.inputs for part in found]))) == sorted(map(tuple, whole))
+
+
+def test_later_rows_without_a_header(write, tmp_path):
+    path = write("x;0,5;1,5\ny;2,5;3,5\n")
+    options = {"target": 0, "categorical": None, "layout": CsvFormat(header=False), "scaling": "none"}
+    task = mixed(path, **options)
+    later = tmp_path / "later.csv"
+    later.write_text("x;4,125;5,625\n")
+    assert read_rows(later, task).labels.tolist() == [0]
+    later.write_text("4,125;5,625\n")  # without the answers; the decimal commas are known from the first file
+    assert read_rows(later, task).inputs.tolist() == [[4.125, 5.625]]
+    later.write_text("4,125\n")
+    with pytest.raises(DataError, match="row 1: expected 3 cells, or 2 without the answers, got"):
+        read_rows(later, task)

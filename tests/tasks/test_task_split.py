@@ -3,7 +3,7 @@ import pytest
 
 from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.tasks.splitting import split
+from qep_qiskit.tasks.splitting import split, split_folds
 from qep_qiskit.tasks.table import RawTable
 
 
@@ -107,3 +107,27 @@ def test_bad_sizes(sizes):
 def test_one_row_cannot_be_split():
     with pytest.raises(DataError, match="one sample cannot be split"):
         split(table(num_samples=1), test_fraction=0.5, seeds=Seeds(0))
+
+
+@pytest.mark.parametrize("raw", [table(num_samples=31), table({"x": 20, "y": 11})], ids=["numbers", "labels"])
+def test_folds_divide_the_rows(raw):
+    parts = [split_folds(raw, folds=4, fold=fold, seeds=Seeds(1)) for fold in range(4)]
+    assert sorted(row for _, test in parts for row in test) == list(range(31))
+    assert sorted(len(test) for _, test in parts) == [7, 8, 8, 8]
+    for train, test in parts:
+        assert sorted([*train, *test]) == list(range(31))
+        if raw.labels is not None:
+            assert {name: count for name, count in counted(raw, test).items() if name == "x"} == {"x": 5}
+
+
+@pytest.mark.parametrize(
+    ("folds", "fold", "error", "words"),
+    [
+        (1, 0, ConfigError, "folds: expected at least 2"),
+        (3, 3, ConfigError, r"fold: expected 0\.\.2 of 3 folds, got 3"),
+        (9, 0, DataError, "folds: expected at most 8, one for each row, got 9"),
+    ],
+)
+def test_folds_that_cannot_be(folds, fold, error, words):
+    with pytest.raises(error, match=words):
+        split_folds(table(num_samples=8), folds=folds, fold=fold, seeds=Seeds(0))

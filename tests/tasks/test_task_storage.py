@@ -1,13 +1,15 @@
 import io
 import json
+import warnings
 import zipfile
 
 import numpy as np
 import pytest
 
-from qep_qiskit.core.errors import RunFolderError
+from qep_qiskit.core.errors import MissingValuesWarning, RunFolderError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks import csv_task, load_task, no_data_task, save_task, xor_task
+from qep_qiskit.tasks.csv_format import CsvFormat
 
 TABLE = "a,b,y,z\n0.1,3,x,0.25\n0.7,-4,w,-0.5\n1e-9,5,\u00e9,0.1\n2,6,x,0.2\n3,7,w,0.3\n4,8,\u00e9,0.4\n"
 
@@ -15,11 +17,25 @@ TABLE = "a,b,y,z\n0.1,3,x,0.25\n0.7,-4,w,-0.5\n1e-9,5,\u00e9,0.1\n2,6,x,0.2\n3,7
 @pytest.fixture
 def tasks(tmp_path):
     path = tmp_path / "data.csv"
+    path.write_text("0,1;red;x\n;blue;y\n2,5;red;x\n0,4;blue;y\n")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MissingValuesWarning)
+        filled = csv_task(
+            path,
+            inputs=[0, 1],
+            target=2,
+            layout=CsvFormat(header=False),
+            categorical=[1],
+            missing="mean",
+            test_fraction=0,
+            seeds=Seeds(1),
+        )
     path.write_text(TABLE, encoding="utf-8")
     common = {"inputs": ["b", "a"], "seeds": Seeds(2), "test_fraction": 0.5, "input_scale": 1 / 3}
     return {
         "classes": csv_task(path, **common, target="y", encoding="one_hot"),
         "regression": csv_task(path, **common, targets=["z"]),
+        "filled": filled,
         "xor": xor_task(amplitude=0.7),
         "no_data": no_data_task(),
         "aim": no_data_task([1.0, 1 / 3]),
@@ -27,7 +43,7 @@ def tasks(tmp_path):
 
 
 def contents(task):
-    parts = [task.name, task.label_column, task.target_columns, task.amplitude, task.encoding]
+    parts = [task.name, task.label_column, task.target_columns, task.amplitude, task.encoding, task.columns]
     parts += [task.scaling.kind, task.scaling.offset.tobytes(), task.scaling.factor.tobytes()]
     for samples in (task.train, task.test):
         if samples is None:
@@ -39,7 +55,7 @@ def contents(task):
     return parts
 
 
-@pytest.mark.parametrize("kind", ["classes", "regression", "xor", "no_data", "aim"])
+@pytest.mark.parametrize("kind", ["classes", "regression", "filled", "xor", "no_data", "aim"])
 def test_round_trip_is_exact(tasks, tmp_path, kind):
     save_task(tmp_path / "task.npz", tasks[kind])
     assert contents(load_task(tmp_path / "task.npz")) == contents(tasks[kind])
