@@ -165,6 +165,7 @@ if TYPE_CHECKING:
     from qep_qiskit.runs.trained import train as train
     from qep_qiskit.sklearn import QEPClassifier as QEPClassifier
     from qep_qiskit.sklearn import QEPRegressor as QEPRegressor
+    from qep_qiskit.tasks import CsvFormat as CsvFormat
     from qep_qiskit.tasks import Dataset as Dataset
     from qep_qiskit.tasks import Task as Task
     from qep_qiskit.tasks import csv_task as csv_task

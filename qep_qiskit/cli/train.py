@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qep_qiskit.cli.device_view import show_start
+from qep_qiskit.cli.sweep import train_folds
 from qep_qiskit.cli.unattended import patiently, run_unattended
 from qep_qiskit.cli.working import free_folder, require_device, say_stopped, working_in
-from qep_qiskit.config import Experiment, from_file
+from qep_qiskit.config import Experiment, from_file, load_config
 from qep_qiskit.config.executor import build_retry_policy
 from qep_qiskit.core.errors import QepError
 from qep_qiskit.device.retries import RetryingDevice
@@ -19,7 +20,10 @@ from qep_qiskit.runs.training import device_of, open_run, start_run
 
 
 def run(options: argparse.Namespace) -> int:
-    """Start a run and train it."""
+    """Start a run and train it, or the runs of all folds of a cross-validation."""
+    folds = load_config(options.config, options.overrides).task.untrained_folds
+    if folds and not options.unattended:
+        return train_folds(options.config, options.overrides, options.out, folds)
     if not options.unattended:
         return train_in(*started(options.config, options.overrides, options.out))
     folder, experiment, device = patiently(

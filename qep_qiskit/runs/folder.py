@@ -87,6 +87,8 @@ class RunFolder:
         with explained(path, "the run folder cannot be read"):
             if not path.is_dir():
                 raise RunFolderError(f"{path}: there is no such folder; expected the folder of a run")
+            if (path / "sweep.json").is_file():
+                raise RunFolderError(f"{path}: holds the runs of a sweep or of folds; name one of those in {path}/runs")
             if not (path / "config.json").is_file():
                 raise RunFolderError(
                     f"{path}: is not the folder of a run (config.json is missing); start a new one with 'qep train'"

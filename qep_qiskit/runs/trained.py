@@ -291,7 +291,7 @@ class TrainedNetwork:
         return network
 
     def _scaled(self, x: ArrayLike) -> NDArray[np.float64]:
-        return self.task.scaling.apply(np.asarray(x, dtype=float)[np.newaxis])[0]
+        return rows_from_arrays([x], self.task).inputs[0]
 
     def _warm_start(self, data: Dataset) -> dict[str, NDArray]:
         return dict(nearest_warm_start(self.state.warm_starts, self.task.train.inputs, data.inputs))

@@ -8,6 +8,7 @@ from qep_qiskit.tasks.builtin import moons_task as moons_task
 from qep_qiskit.tasks.builtin import no_data_task as no_data_task
 from qep_qiskit.tasks.builtin import parity_task as parity_task
 from qep_qiskit.tasks.builtin import xor_task as xor_task
+from qep_qiskit.tasks.csv_format import CsvFormat as CsvFormat
 from qep_qiskit.tasks.csv_task import csv_task as csv_task
 from qep_qiskit.tasks.csv_task import read_rows as read_rows
 from qep_qiskit.tasks.dataset import Dataset as Dataset

@@ -37,6 +37,12 @@ class CsvFormat:
 
     Raises:
         ConfigError: A value cannot be used.
+
+    Example:
+        >>> layout = qep.CsvFormat(header=False)
+        >>> task = qep.csv_task("configs/iris.csv", inputs="0:4", target=4, layout=layout, seeds=qep.Seeds(0))
+        Traceback (most recent call last):
+        qep_qiskit.core.errors.DataError: configs/iris.csv: row 1, column '0': expected a number, got 'sepal_length_cm'
     """
 
     header: bool = True

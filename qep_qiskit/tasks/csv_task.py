@@ -41,13 +41,15 @@ def csv_task(
 
     Args:
         file: Path of the file, see `read_csv`.
-        inputs: Input columns: a list of names, ranges and numbers, or ``"*"``, see `chosen_columns`.
+        inputs: Input columns: a list of names and of ranges ``"a:c"`` (with c), or ``"*"`` for all but the targets.
+            Without a header: numbers from 0, negative ones from the end, and ranges ``"0:4"`` (without 4).
         target: Column of class names, for classification.
         targets: Columns of numbers, for regression; they are not scaled, see `scale_targets`.
         classes: Class names in the order of their indices; None for those of the file, sorted.
         layout: How the files are written.
-        categorical: Input columns of categories, see `read_csv`.
-        missing: What is done with missing values, see `read_csv`. Means are those of the training rows.
+        categorical: Input columns of categories, one-hot encoded; None for those that hold texts only, with a note.
+        missing: What is done with missing values (empty cells, ``?``, ``NA``, ``nan``, ``null``): "error" refuses them,
+            "drop" leaves out the row, "mean" replaces inputs by their means over the training rows.
         test_file: Path of a file with the test rows; None to draw them from the first.
         test_fraction: Fraction of test rows, in [0, 1), where they are drawn.
         folds: Number of parts for cross-validation, in place of a fraction, see `split_folds`.
