@@ -19,6 +19,7 @@ OPTIONAL = {
     "qiskit-ibm-runtime",
     "requests",
     "scikit-learn",
+    "shtab",
     "torch",
     "urllib3",
 }
@@ -61,7 +62,7 @@ def imported(folder):
 def test_all_that_the_package_imports_is_declared():
     # The others must be had by a plain install; an extra may raise their versions, which declares nothing.
     assert set(imported("qep_qiskit")) - bounds(PROJECT["dependencies"]).keys() == OPTIONAL
-    assert bounds(["qep_qiskit[ibm,cluster,parquet,pandas,sklearn,jax,torch]"]).keys() >= OPTIONAL
+    assert bounds(["qep_qiskit[ibm,cluster,parquet,completion,pandas,sklearn,jax,torch]"]).keys() >= OPTIONAL
 
 
 @pytest.mark.parametrize("folder", ["tests", "benchmarks"])

@@ -122,6 +122,14 @@ def command_parser() -> argparse.ArgumentParser:
         "are left, each with what to do. Nothing is submitted. Exit code 2 if something is to be done.",
     )
     _json_argument(doctor)
+    complete = _command(
+        commands,
+        "complete",
+        "completion in a shell",
+        "The script that completes commands, options and files; needs the extra 'completion'. For bash: "
+        'eval "$(qep complete bash)" in ~/.bashrc.',
+    )
+    complete.add_argument("shell", choices=["bash", "zsh", "tcsh"])
     version = _command(
         commands,
         "version",

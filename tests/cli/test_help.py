@@ -1,5 +1,7 @@
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,7 @@ COMMANDS = [
     "plan",
     "doctor",
     "version",
+    "complete",
 ]
 
 
@@ -100,3 +103,27 @@ def test_help_names_every_argument(qep, command, words):
 
 def test_version(qep):
     assert re.fullmatch(r"qep_qiskit \d+\.\d+\.\d+\n", qep("--version").out)
+
+
+def test_a_shell_completes_commands_and_files(qep):
+    pytest.importorskip("shtab")
+    script = qep("complete", "bash").out
+    assert all(command in script for command in COMMANDS)
+    assert "_shtab_qep_train_pos_0_COMPGEN=_shtab_compgen_files" in script
+    assert "_shtab_qep_resume_pos_0_COMPGEN=_shtab_compgen_dirs" in script
+
+
+def test_completion_without_its_package_is_one_line(qep, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    result = qep("complete", "bash")
+    assert (result.code, result.out) == (2, "")
+    assert result.err == "qep: error: completion needs the package shtab: pip install 'qep_qiskit[completion]'\n"
+
+
+def test_help_is_quick():
+    """CPU time of the process; 0.07 s where this was written."""
+    resource = pytest.importorskip("resource")  # not on Windows
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, "-m", "qep_qiskit", "--help"], check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.3
