@@ -77,7 +77,7 @@ def is_text_of_the_place(call):
     modes = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
     owner = getattr(getattr(call.func, "value", None), "id", "")
     binary = any(isinstance(mode, str) and "b" in mode for mode in modes)
-    return not binary and owner not in ("os", "RunFolder", "self", "cls")
+    return not binary and owner not in ("os", "archive", "RunFolder", "self", "cls")
 
 
 @pytest.mark.deep
