@@ -42,6 +42,12 @@ def command_parser() -> argparse.ArgumentParser:
 
     resume = _command(commands, "resume", "go on with a stopped run", "Go on with a run that was stopped or killed.")
     resume.add_argument("folder", metavar="DIR", help="folder of the run")
+    resume.add_argument(
+        "--epochs",
+        metavar="N",
+        type=int,
+        help="go on to N epochs in all, also after the end; the run keeps N",
+    )
     _limit_argument(resume)
     resume.add_argument(
         "--replace-layout",

@@ -27,6 +27,9 @@ class TrainingConfig(Section):
     """Samples per step."""
     evaluate_every: int = same_as(TrainingSettings, "evaluate_every")
     """Epochs between evaluations on the test set; 0 for the last only."""
+    decay_epochs: int | None = same_as(TrainingSettings, "decay_epochs")
+    """Epochs over which the learning rate of `update.decay` decays, after which its final value stays; by default all.
+    ``qep resume --epochs`` sets it to the epochs that were planned before."""
     evaluate_final: bool | None = None
     """Whether the training samples are measured once more at the end, with the final weights and
     `measurement.test_shots`. The loss of an epoch is a mean over steps with different weights. None: yes, except on a

@@ -199,6 +199,11 @@ class Trainer:
         """Number of steps in the whole run."""
         return self.steps_per_epoch * self.settings.epochs
 
+    @property
+    def decay_steps(self) -> int:
+        """Number of steps over which the learning rate decays."""
+        return self.steps_per_epoch * (self.settings.decay_epochs or self.settings.epochs)
+
     def request_stop(self) -> None:
         """Stop after the current request, or while the run waits for its job; all results so far are kept.
 
@@ -332,7 +337,7 @@ class Trainer:
                 estimate.gradient,
                 state.optimizer_state,
                 step=state.step,
-                total_steps=self.total_steps,
+                total_steps=self.decay_steps,
                 trainable=self._trainable,
                 bounds=self._bounds,
             )

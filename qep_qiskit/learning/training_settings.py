@@ -16,6 +16,7 @@ class TrainingSettings:
         batch_size: Samples per step.
         evaluate_every: Epochs between evaluations on the test set; 0 evaluates after the last epoch only.
         evaluate_final: Whether the cost of the training samples is measured again with the final weights.
+        decay_epochs: Epochs over which the learning rate decays, after which it stays; None for all.
 
     Raises:
         ConfigError: A number is out of range.
@@ -29,6 +30,7 @@ class TrainingSettings:
     batch_size: Count = 16
     evaluate_every: Index = 1
     evaluate_final: bool = True
+    decay_epochs: Count | None = None
 
     def __post_init__(self) -> None:
         check_limits(self)

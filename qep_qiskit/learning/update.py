@@ -205,7 +205,7 @@ class Schedule:
 
         Args:
             step: Number of the step, from zero.
-            total_steps: Number of steps in the run.
+            total_steps: Number of steps of the decay; the rate of the last one stays.
         """
         progress = min(1.0, step / max(1, total_steps - 1))
         return self.learning_rate * float(_DECAYS[self.decay](progress, self.final_fraction))
@@ -251,7 +251,7 @@ class Update:
             gradient: d(cost)/d(weight), shape (weights,).
             optimizer_state: State of the optimiser after the step before.
             step: Number of the step, from zero.
-            total_steps: Number of steps in the run, for the schedule.
+            total_steps: Number of steps of the schedule.
             trainable: Mask of shape (weights,); other weights stay unchanged.
             bounds: Lower and upper bounds, each of shape (weights,).
         """

@@ -29,6 +29,7 @@ from qep_qiskit.runs.versions import require_no_newer
 from qep_qiskit.tasks import Task, load_task, save_task
 
 _LOCK = "run.lock"
+_MAY_CHANGE = ("epochs", "decay_epochs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +118,15 @@ class RunFolder:
         return self.path / "checkpoint.npz"
 
     def fingerprint(self) -> str:
-        """Return a hash of configuration and data, which a checkpoint of this run must carry; versions may change."""
-        config = json.dumps(self.config().get("config"), sort_keys=True).encode()
-        parts = (config, self._read_bytes("data.npz"))
+        """Return a hash of configuration and data, which a checkpoint of this run must carry.
+
+        Versions may change, and epochs may be added.
+        """
+        content = self.config().get("config")
+        if isinstance(content, dict) and isinstance(content.get("training"), dict):
+            training = {key: value for key, value in content["training"].items() if key not in _MAY_CHANGE}
+            content = content | {"training": training}
+        parts = (json.dumps(content, sort_keys=True).encode(), self._read_bytes("data.npz"))
         return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()
 
     def load_state(self) -> TrainingState | None:

@@ -354,7 +354,7 @@ def load_run(path: str | Path, overrides: Sequence[str] = ()) -> TrainedNetwork:
         >>> qep.load_run(folder).weights == model.weights_
         True
         >>> qep.load_run(folder, ["measurement.shots=5000"]).predict([[0.5]]).outputs.shape
-        (1, 1)
+        (1, 2)
     """
     folder, experiment, state = open_trained(path, overrides)
     return TrainedNetwork(experiment, require_trained(state, path), folder.records(), folder)

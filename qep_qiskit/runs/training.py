@@ -12,7 +12,7 @@ from typing import Any
 
 from qep_qiskit.config import Config, Experiment, build, check_config
 from qep_qiskit.config.executor import build_device, build_remote_executor
-from qep_qiskit.core.errors import RunFolderError
+from qep_qiskit.core.errors import ConfigError, RunFolderError
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.remote import Pace, RemoteExecutor
 from qep_qiskit.device.service import RemoteDevice
@@ -93,6 +93,39 @@ def load_matching_state(folder: RunFolder, experiment: Experiment) -> TrainingSt
             "this folder do not belong together"
         )
     return state
+
+
+def with_epochs(folder: RunFolder, experiment: Experiment, epochs: int) -> Experiment:
+    """Change how many epochs a run has in all, in its folder, and return its objects.
+
+    A learning rate that decays does so as planned; its final value then stays. The summary of an earlier end is
+    removed.
+
+    Args:
+        folder: Folder of the run.
+        experiment: Objects of the run.
+        epochs: Epochs in all.
+
+    Raises:
+        ConfigError: The number is out of range, or so many epochs are done already.
+        FolderBusyError: Another process works in the folder.
+    """
+    training = experiment.config.training
+    with folder.locked():
+        state = load_matching_state(folder, experiment)
+        done = 0 if state is None else state.epoch
+        if epochs <= done and epochs != training.epochs:
+            raise ConfigError(f"--epochs: expected more than the {done} epochs that are done in all, got {epochs}")
+        if epochs == training.epochs:
+            return experiment
+        content = folder.config()
+        decays = experiment.config.update.decay != "constant"
+        planned = training.decay_epochs or (training.epochs if decays else None)
+        changed = kept_config(folder)["training"] | {"epochs": epochs, "decay_epochs": planned}
+        config = check_config({**kept_config(folder), "training": changed}, "--epochs")
+        folder.write_json("config.json", content | {"config": config.resolved()})
+        (folder.path / "summary.json").unlink(missing_ok=True)
+    return replace(experiment, config=config)
 
 
 def is_finished(state: TrainingState | None, experiment: Experiment) -> bool:
