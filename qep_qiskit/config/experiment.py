@@ -147,6 +147,7 @@ def build(config: Config, task: Task | None = None) -> Experiment:
 
 
 def _built(config: Config, task: Task | None) -> Experiment:
+    config = config.model_copy(update={"network": config.network.beside(Path.cwd())})
     config = resolved_config(config)
     with keys(config, "network"):
         ahead = config.network.qubits_ahead
@@ -158,7 +159,7 @@ def _built(config: Config, task: Task | None) -> Experiment:
             task = config.task.build(seeds, one_hot=config.cost.one_hot)
     seeds = config.task.run_seeds(seeds)
     with keys(config, "network"):
-        network = config.network.build(task, seeds, reads_spins=config.cost.reads_spins)
+        network = _network(config, task, seeds)
     if ahead is None and network.num_qubits:
         _check_memory(config, network.num_qubits)
     cost = _build_cost(config, network, task)
@@ -201,6 +202,17 @@ def _built(config: Config, task: Task | None) -> Experiment:
     _warn_about(experiment)
     warn_of_inputs(hamiltonian, network.layout.initial(seeds), task.train.inputs)
     return experiment
+
+
+def _network(config: Config, task: Task, seeds: Seeds) -> Network:
+    """Build the network, with the initial weights of another run where they are named."""
+    section = config.network
+    network = section.build(task, seeds, reads_spins=config.cost.reads_spins)
+    if section.start_weights is None:
+        return network
+    network = section.started(network.layout).build(task, seeds, reads_spins=config.cost.reads_spins)
+    section.require_started(network.layout, seeds)
+    return network
 
 
 def _check_memory(config: Config, num_qubits: int) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar, Self
 
 from qiskit.transpiler import Target
 
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
 from qep_qiskit.config.section import Section
-from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.errors import ConfigError, NetworkError
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.network import Network
+from qep_qiskit.network import Network, WeightLayout
+from qep_qiskit.network.weights import final_weights
 from qep_qiskit.preparation import Preparation
 from qep_qiskit.tasks import Task
 
@@ -33,6 +36,23 @@ def last_spins(count: int, num_spins: int) -> tuple[int, ...]:
             f"outputs: the task has {count} targets, each needs an output spin; there are {num_spins} spins"
         )
     return tuple(range(num_spins - count, num_spins))
+
+
+def _weights_in(path: Path) -> dict[str, float]:
+    """Return the final weights by name of a run folder, or of a file `weights.json`."""
+    file = path / "weights.json" if path.is_dir() else path
+    try:
+        content = json.loads(file.read_bytes())
+        if not isinstance(content, dict):
+            raise ValueError("expected weights by name")
+        return final_weights(content)
+    except FileNotFoundError:
+        reason = "there is no such file; expected the folder of a finished run, or its weights.json"
+    except OSError as error:
+        reason = f"cannot be read ({error.strerror})"
+    except (ValueError, NetworkError) as error:
+        reason = f"is not the weights.json of a run ({error})"
+    raise ConfigError(f"network.weights_from: {file}: {reason}")
 
 
 class NetworkSection(Section):
@@ -63,6 +83,70 @@ class NetworkSection(Section):
     """What breaks the flip symmetry of all spins, in words that ``values other than zero`` follows."""
 
     kind: str
+    weights_from: str | None = None
+    """Start from the trained weights of another run: its folder, or its `weights.json`. A relative path starts at the
+    folder of the configuration, or else at the working directory. Both networks must have the same weights by name."""
+    start_weights: dict[str, float] | None = None
+    """The weights of `weights_from`; filled in when the configuration is read, so that the run does not need the
+    other one again."""
+
+    def beside(self, folder: Path) -> Self:
+        """Return the section with the weights of `weights_from`.
+
+        Args:
+            folder: Folder at which relative paths start.
+
+        Raises:
+            ConfigError: There are none, or the file is damaged.
+        """
+        if self.weights_from is None or self.start_weights is not None:
+            return self
+        places = [folder / self.weights_from, Path(self.weights_from)]
+        path = next((place for place in places if place.exists()), places[0])
+        return self.model_copy(update={"start_weights": _weights_in(path)})
+
+    def started(self, layout: WeightLayout) -> Self:
+        """Return the section whose weights start from `start_weights`.
+
+        Args:
+            layout: Names of the weights of the network.
+
+        Raises:
+            ConfigError: The names are others.
+        """
+        given = self.start_weights or {}
+        lacking = [name for name in layout.names if name not in given]
+        foreign = [name for name in given if name not in layout.names]
+        if lacking or foreign:
+            what = f"has no weight {lacking[0]}" if lacking else f"has a weight {foreign[0]}, which is not one"
+            raise ConfigError(
+                f"weights_from: '{self.weights_from}' {what} of this network; expected the same weights: "
+                f"{len(layout.names)} here, {len(given)} there"
+            )
+        blocks = {}
+        for block in layout.blocks:
+            section = getattr(self, block.key, None)
+            if isinstance(section, Section):
+                values = {name: given[name] for name in block.names}
+                blocks[block.key] = section.model_copy(update={"values": values})
+        return self.model_copy(update=blocks)
+
+    def require_started(self, layout: WeightLayout, seeds: Seeds) -> None:
+        """Check that all weights start from `start_weights`.
+
+        Args:
+            layout: Weights of the network.
+            seeds: Root of the random streams of the run.
+
+        Raises:
+            ConfigError: One does not, because its value is set by another key.
+        """
+        for name, value in zip(layout.names, layout.initial(seeds).tolist(), strict=True):
+            if value != (self.start_weights or {})[name]:
+                raise ConfigError(
+                    f"weights_from: {name} is set to {value} by another key of the network, and '{self.weights_from}' "
+                    f"has {(self.start_weights or {})[name]}; set it in the same way in both"
+                )
 
     @property
     def is_in_space(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -228,7 +229,7 @@ class GridNetwork:
         identity = sparse_pauli_op([(PauliString(()), constant)], self.num_qubits)
         return hermitian(positions.operator(first) + momenta.operator(second) + identity)
 
-    def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
+    def weights_from(self, named: Mapping[str, Any]) -> NDArray[np.float64]:
         """Return a weight vector from a mapping by name, as `SpringNetwork.weights_from`."""
         return self.atoms.weights_from(named)
 

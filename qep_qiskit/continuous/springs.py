@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -324,15 +325,16 @@ class SpringNetwork:
             num_weights=layout.num_weights,
         )
 
-    def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
-        """Return a weight vector from a mapping by name.
+    def weights_from(self, named: Mapping[str, Any]) -> NDArray[np.float64]:
+        """Return a weight vector from a mapping by name, as `WeightLayout.vector_of`.
 
         Omitted weights have their constant initial value, omitted forces are zero.
         """
         start = np.concatenate([np.full(len(block.names), block.start.mean) for block in self.layout.blocks])
-        self.layout.vector_of(named)
-        for name, value in named.items():
-            start[self.layout.names.index(name)] = value
+        given = self.layout.vector_of(named)
+        for name in named:
+            place = self.layout.names.index(name)
+            start[place] = given[place]
         return start
 
     def unreached_outputs(self) -> tuple[int, ...]:

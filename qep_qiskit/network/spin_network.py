@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,6 @@ class SpinNetwork(ABC):
         """Squares of the output observables: Z^2 = 1."""
         return tuple(LinearObservable(constant=1.0, num_qubits=self.num_qubits) for _ in self.outputs)
 
-    def weights_from(self, named: Mapping[str, float]) -> NDArray[np.float64]:
-        """Return a weight vector from a mapping by name; omitted weights are zero."""
+    def weights_from(self, named: Mapping[str, Any]) -> NDArray[np.float64]:
+        """Return a weight vector from a mapping by name, as `WeightLayout.vector_of`; omitted weights are zero."""
         return self.layout.vector_of(named)

@@ -193,6 +193,21 @@ class WeightBlock:
         return np.array([name not in frozen for name in self.names], dtype=bool)
 
 
+def final_weights(named: Mapping[str, Any]) -> dict[str, float]:
+    """Return numbers by name from such a mapping, or from the content of the file `weights.json` of a run.
+
+    Args:
+        named: By name a number, or a mapping with the number under ``end``.
+
+    Raises:
+        NetworkError: A value is not a finite number.
+    """
+    return {
+        name: finite_number(f"weight {name}", value["end"] if isinstance(value, Mapping) and "end" in value else value)
+        for name, value in named.items()
+    }
+
+
 @short_repr
 @dataclass(frozen=True, slots=True)
 class WeightLayout:
@@ -268,14 +283,18 @@ class WeightLayout:
         self._check_names([weight])
         return self.names.index(weight)
 
-    def vector_of(self, named: Mapping[str, float]) -> NDArray[np.float64]:
+    def vector_of(self, named: Mapping[str, Any]) -> NDArray[np.float64]:
         """Return a weight vector from a mapping by name; omitted weights are zero.
 
+        Args:
+            named: Numbers by name, or the content of the file `weights.json` of a run, whose final weights are taken.
+
         Raises:
-            NetworkError: There is no weight of some name.
+            NetworkError: There is no weight of some name, or a value is not a finite number.
         """
         self._check_names(named)
-        return self.checked([finite_number(f"weight {name}", named.get(name, 0.0)) for name in self.names])
+        found = final_weights(named)
+        return self.checked([found.get(name, 0.0) for name in self.names])
 
     def _check_names(self, named: Iterable[str]) -> None:
         unknown = [name for name in named if name not in self.names]

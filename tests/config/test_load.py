@@ -66,6 +66,7 @@ def test_resolved_says_every_key():
         "epochs": 20,
         "batch_size": 16,
         "evaluate_every": 1,
+        "decay_epochs": None,
         "evaluate_final": None,
     }
 
