@@ -88,7 +88,8 @@ def _panels(
         {kind: _series(epochs, f"{part}_{name}") for kind, part in _SETS.items()} for name in ("loss", "accuracy")
     )
     if loss["train"].steps.size or loss["test"].steps.size:
-        loss = {"batch": _series(steps, "loss"), **loss}
+        own = len(steps) > len(epochs)  # else the steps are the epochs, and their line lies below that of `train`
+        loss = {"batch": _series(steps, "loss"), **loss} if own else loss
     else:
         loss = {"step": _series(steps, "loss")}  # without data only the steps have a loss
     norms = {kind: _series(steps, f"gradient_{name}") for kind, name in (("gradient", "norm"), ("noise", "noise"))}
@@ -100,6 +101,7 @@ def _panels(
 def _draw_panel(axis: Axes, name: str, lines: Mapping[str, _Series]) -> None:
     axis.set_ylabel(name)
     axis.grid(axis="y")
+    limits = (0.0, 1.0) if name == "accuracy" else (-math.inf, math.inf)
     labels = {"gradient": "norm", "noise": "noise level", "final": "train, final weights"}
     for kind, line in lines.items():
         label = labels.get(kind, kind)
@@ -109,9 +111,10 @@ def _draw_panel(axis: Axes, name: str, lines: Mapping[str, _Series]) -> None:
                 line.steps, line.values, color=LINE_STYLES[kind].color, linewidth=0.6, alpha=0.3, zorder=1.5, gid=kind
             )
             count = "epochs" if kind in ("train", "test") else "steps"
-            _draw_line(axis, kind, f"{label}, mean of {window} {count}", _running_mean(line, window), f"{kind} mean")
+            mean = _running_mean(line, window)
+            _draw_line(axis, kind, f"{label}, mean of {window} {count}", mean, f"{kind} mean", limits)
         elif line.steps.size:
-            _draw_line(axis, kind, label, line, kind)
+            _draw_line(axis, kind, label, line, kind, limits)
     if name == "gradient norm":
         log_axis(axis, "y", np.concatenate([line.values for line in lines.values()]))
     elif name == "accuracy":
@@ -146,7 +149,8 @@ def _running_mean(line: _Series, window: int) -> _Series:
     return _Series(steps=line.steps, values=sums(line.values) / counts, errors=errors)
 
 
-def _draw_line(axis: Axes, kind: str, label: str, line: _Series, gid: str) -> None:
+def _draw_line(axis: Axes, kind: str, label: str, line: _Series, gid: str, limits: tuple[float, float]) -> None:
+    """Draw a line with a band of one standard error within the limits of what the values can be."""
     style = LINE_STYLES[kind]
     main = kind in _MAIN
     last = value_with_error(float(line.values[-1]), float(line.errors[-1]), digits=3)
@@ -161,13 +165,15 @@ def _draw_line(axis: Axes, kind: str, label: str, line: _Series, gid: str) -> No
     )
     if not (main and line.has_errors):
         return
+    low, high = (np.clip(line.values + sign * line.errors, *limits) for sign in (-1, 1))
     if line.steps.size == 1:
-        axis.errorbar(line.steps, line.values, yerr=line.errors, color=style.color, linestyle="none", capsize=3)
+        bars = np.maximum([line.values - low, high - line.values], 0.0)
+        axis.errorbar(line.steps, line.values, yerr=bars, color=style.color, linestyle="none", capsize=3)
         return
     band = axis.fill_between(
         line.steps,
-        line.values - line.errors,
-        line.values + line.errors,
+        low,
+        high,
         where=np.isfinite(line.errors),
         color=style.color,
         alpha=0.28,

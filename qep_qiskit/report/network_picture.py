@@ -12,9 +12,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.report.network_matrix import is_dense, network_matrix
+from qep_qiskit.report.network_values import MARKERS, NetworkView
 from qep_qiskit.report.strokes import (
     dashes,
     edge_line,
@@ -26,79 +27,9 @@ from qep_qiskit.report.strokes import (
 )
 from qep_qiskit.report.style import DIVERGING, DIVERGING_LINES, INK, figure_style, new_figure, wrapped_title
 
-_MARKERS: Final = {"input": "s", "hidden": "o", "output": "D"}
 _MARKER_SCALE: Final = {"s": 0.95, "o": 1.0, "D": 0.84}  # equal areas to the eye
 _STATES: Final = ("before", "after")
 _MANY_TICKS = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class NetworkView:
-    """Graph and weights, before and after training, for the picture of a transverse-field Ising network.
-
-    Attributes:
-        positions: Positions of the spins in the plane, shape `(num_spins, 2)`.
-        edges: Pairs of spins that are coupled.
-        roles: "input", "hidden" or "output" for each spin.
-        couplings: J of each edge before and after training, shape `(2, num_edges)`.
-        fields: Transverse field h of each spin before and after training, shape `(2, num_spins)`.
-        biases: Longitudinal field b of each spin before and after training, shape `(2, num_spins)`.
-        input_weights: Weights W of clamped inputs, shape `(2, num_inputs, num_spins)`, or None.
-        input_names: Names of the clamped inputs; their numbers if empty.
-        site: Name of a node.
-        coupling_title: Name of the edges; its last word is their symbol.
-        field_letter: Symbol of the rings.
-        bias_title: Name of the faces.
-
-    Raises:
-        NetworkError: Shapes do not fit, a value is not finite, a role is unknown, or an edge names a spin
-            that is not there.
-    """
-
-    positions: NDArray[np.float64]
-    edges: tuple[tuple[int, int], ...]
-    roles: tuple[str, ...]
-    couplings: NDArray[np.float64]
-    fields: NDArray[np.float64]
-    biases: NDArray[np.float64]
-    input_weights: NDArray[np.float64] | None = None
-    input_names: tuple[str, ...] = ()
-    site: str = "spin"
-    coupling_title: str = "coupling J"
-    field_letter: str = "h"
-    bias_title: str = "bias b"
-
-    def __post_init__(self) -> None:
-        num_spins, num_edges = len(self.roles), len(self.edges)
-        if num_spins == 0:
-            raise NetworkError("roles: expected at least one spin, got none")
-        for role in self.roles:
-            if role not in _MARKERS:
-                raise NetworkError(f"roles: expected one of {', '.join(_MARKERS)}, got {role!r}")
-        for edge in self.edges:
-            if len(edge) != 2 or edge[0] == edge[1] or not all(0 <= spin < num_spins for spin in edge):
-                raise NetworkError(f"edges: expected two different spins of 0..{num_spins - 1}, got {edge}")
-        self._keep("positions", self.positions, (num_spins, 2))
-        self._keep("couplings", self.couplings, (2, num_edges))
-        self._keep("fields", self.fields, (2, num_spins))
-        self._keep("biases", self.biases, (2, num_spins))
-        if self.input_weights is not None:
-            num_inputs = len(self.input_names) or np.atleast_2d(self.input_weights).shape[-2]
-            self._keep("input_weights", self.input_weights, (2, num_inputs, num_spins))
-
-    def _keep(self, name: str, values: ArrayLike, shape: tuple[int, ...]) -> None:
-        array = np.array(values, dtype=float)
-        if array.shape != shape:
-            raise NetworkError(f"{name}: expected shape {shape}, got {array.shape}")
-        if not np.isfinite(array).all():
-            raise NetworkError(f"{name}: expected finite numbers, got NaN or infinity")
-        array.setflags(write=False)
-        object.__setattr__(self, name, array)
-
-    @property
-    def num_inputs(self) -> int:
-        """Number of clamped inputs, 0 without input weights."""
-        return 0 if self.input_weights is None else self.input_weights.shape[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +49,8 @@ def network_picture(view: NetworkView, title: str) -> Figure:
 
     An edge is coloured by its coupling J; its width grows with |J|, and it is dashed for negative J. The face of a spin
     is coloured by its bias b, the width of its ring grows with its transverse field h, its shape is its role, and its
-    number is the qubit. Clamped inputs, which are numbers and not qubits, are shown below as a heat map of W.
+    number is the qubit. Clamped inputs, which are numbers and not qubits, are shown below as a heat map of W. Where
+    lines would hide each other, couplings are a matrix.
 
     Args:
         view: Graph and weights.
@@ -127,6 +59,8 @@ def network_picture(view: NetworkView, title: str) -> Figure:
     Returns:
         A figure outside of the global state of pyplot.
     """
+    if is_dense(view):
+        return network_matrix(view, title)
     lines = {edge: edge_line(view.positions, edge) for edge in view.edges}
     points = np.concatenate([view.positions, *lines.values()])
     low, high = points.min(axis=0), points.max(axis=0)
@@ -209,7 +143,7 @@ def _fill_panel(axis: Axes, low: NDArray[np.float64], high: NDArray[np.float64])
 
 def _draw_spins(axis: Axes, view: NetworkView, biases: NDArray, fields: NDArray, scales: _Scales) -> None:
     rings = ring_widths(fields, scales.largest_field, scales.node)
-    for role, marker in _MARKERS.items():
+    for role, marker in MARKERS.items():
         spins = [spin for spin, other in enumerate(view.roles) if other == role]
         if not spins:
             continue
@@ -271,7 +205,7 @@ def _add_bar(figure: Figure, axis: Axes, norm: Normalize, colors: Colormap, labe
 
 def _add_legend(figure: Figure, view: NetworkView, scales: _Scales, width: float) -> None:
     handles: list[Line2D] = []
-    for role, marker in _MARKERS.items():
+    for role, marker in MARKERS.items():
         if role in view.roles:
             handles.append(_spot(f"{role} {view.site}", marker, 11.0 * _MARKER_SCALE[marker], "#f6f6f6", 1.0))
     if view.edges:

@@ -14,7 +14,7 @@ from qep_qiskit.continuous.springs import SpringNetwork
 from qep_qiskit.core.operators import PauliString
 from qep_qiskit.learning.state import TrainingState
 from qep_qiskit.network import IsingNetwork, Network, PauliNetwork, chain, from_edges
-from qep_qiskit.report.network_picture import NetworkView
+from qep_qiskit.report.network_values import NetworkView
 
 
 def network_view(

@@ -319,3 +319,24 @@ def test_the_final_weights_are_a_point_with_an_error() -> None:
     final = line(axis, "final")
     assert (np.asarray(final.get_xdata()).tolist(), np.asarray(final.get_ydata()).tolist()) == ([30], [1.0])
     assert any("final weights\n1.00 ± 0.10" in text.get_text() for text in axis.get_legend().get_texts())
+
+
+def test_bands_of_an_accuracy_end_at_none_and_all() -> None:
+    records = make_records(10)
+    for record in records:
+        if record["event"] == "epoch":
+            record |= {"train_accuracy": 1.0, "train_accuracy_se": 0.1, "test_accuracy": 0.0, "test_accuracy_se": 0.1}
+    heights = {
+        gid: np.asarray(band.get_paths()[0].vertices)[:, 1]
+        for gid, band in bands(panel(learning_curve(records, title="run"), "accuracy")).items()
+    }
+    assert (heights["train band"].min(), heights["train band"].max()) == (pytest.approx(0.9), 1.0)
+    assert (heights["test band"].min(), heights["test band"].max()) == (0.0, pytest.approx(0.1))
+
+
+def test_batches_that_are_epochs_have_no_line_of_their_own() -> None:
+    def kinds(records: list[Record]) -> list[str | None]:
+        return [drawn.get_gid() for drawn in panel(learning_curve(records, title="run"), "loss").lines]
+
+    assert "batch" in kinds(make_records(10))
+    assert "batch" not in kinds(make_records(10, steps_per_epoch=1))

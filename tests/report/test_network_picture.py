@@ -13,7 +13,9 @@ from matplotlib.colors import to_rgba
 from numpy.typing import ArrayLike, NDArray
 
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.report.network_picture import NetworkView, network_picture
+from qep_qiskit.report.network_matrix import is_dense
+from qep_qiskit.report.network_picture import network_picture
+from qep_qiskit.report.network_values import NetworkView
 from qep_qiskit.report.style import save_figure
 
 Edges = list[tuple[int, int]]
@@ -234,3 +236,22 @@ def test_view_keeps_its_own_read_only_arrays() -> None:
 def test_view_that_does_not_fit_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(NetworkError, match=message):
         make_view(*chain(2), **changes)
+
+
+def test_a_complete_graph_of_many_spins_is_a_matrix() -> None:
+    view = make_view(*complete(200), num_inputs=3)
+    figure = network_picture(view, title="network")
+    matrices = [axis.images[0] for axis in figure.axes if axis.images and axis.images[0].get_gid() == "coupling J"]
+    for couplings, image in zip(view.couplings, matrices, strict=True):
+        shown = np.ma.filled(image.get_array(), np.nan)
+        for (first, second), value in list(zip(view.edges, couplings, strict=True))[::997]:
+            assert shown[first, second] == shown[second, first] == value
+        assert np.isnan(shown.diagonal()).all()
+    assert not [axis for axis in figure.axes if axis.collections and not axis.images and axis.get_title()]
+    assert matrices[0].norm.vmax == matrices[1].norm.vmax == np.abs(view.couplings).max()
+
+
+def test_a_lattice_of_many_spins_is_a_graph() -> None:
+    assert not is_dense(make_view(*lattice(20, periodic=False)))
+    assert is_dense(make_view(*complete(24)))
+    assert not is_dense(make_view(*complete(16)))
