@@ -122,6 +122,9 @@ if TYPE_CHECKING:
     from qep_qiskit.network import lattice as lattice
     from qep_qiskit.network import layered as layered
     from qep_qiskit.network import ring as ring
+    from qep_qiskit.network.batch_losses import BatchLoss as BatchLoss
+    from qep_qiskit.network.batch_losses import Contrastive as Contrastive
+    from qep_qiskit.network.batch_losses import Sensitivity as Sensitivity
     from qep_qiskit.network.cost import CostTerm as CostTerm
     from qep_qiskit.network.cost import LossOnExpectations as LossOnExpectations
     from qep_qiskit.network.cost import OperatorCost as OperatorCost

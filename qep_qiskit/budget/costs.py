@@ -64,6 +64,7 @@ def measured_costs(
         key: Key of the requests; their stages are counted from it.
     """
     samples = len(inputs)
+    hamiltonian, targets = hamiltonian.in_batches_of(samples), hamiltonian.targets_of(inputs, targets)
 
     def costs_of(points: NDArray, key: RequestKey) -> MeasurementCoroutine[CostEstimate]:
         """Return costs in the order of points, and within a point in the order of samples."""

@@ -139,11 +139,12 @@ def with_known_signals(problem: GradientProblem) -> GradientProblem:
     output_map = cost.output_map()
     if not cost.has_signals or output_map is None:
         return problem
+    targets = hamiltonian.targets_of(problem.inputs, problem.targets)
     free = measure_free(
         hamiltonian,
         problem.estimator.preparation,
         hamiltonian.free_coefficients(problem.weights, problem.inputs),
-        problem.targets,
+        targets,
         shots=[None] * len(hamiltonian.groups),
         key=RequestKey("signals", 0),
     )
@@ -156,7 +157,7 @@ def with_known_signals(problem: GradientProblem) -> GradientProblem:
 
     nudge = OperatorCost(cost.terms, hamiltonian.num_qubits, expand)
     estimator = replace(problem.estimator, hamiltonian=NudgedHamiltonian(hamiltonian.network, nudge))
-    return replace(problem, estimator=estimator, targets=cost.signals(outputs, problem.targets))
+    return replace(problem, estimator=estimator, targets=cost.signals(outputs, targets))
 
 
 class CachedStates:

@@ -15,6 +15,7 @@ from qep_qiskit.core.limits import Index
 from qep_qiskit.core.operators import PauliString, sparse_pauli_op
 from qep_qiskit.core.registry import Registry
 from qep_qiskit.network import Network
+from qep_qiskit.network.batch_losses import BatchLoss, Contrastive, Sensitivity
 from qep_qiskit.network.cost import Cost, CostTerm, LossOnExpectations, OperatorCost
 from qep_qiskit.network.expressions import parse_operator
 from qep_qiskit.network.losses import CrossEntropy, Loss, NegativeAbs, SquaredError
@@ -68,9 +69,17 @@ class CostSection(Section):
         raise NotImplementedError
 
 
-LOSSES: Registry[type[Loss]] = Registry("qep_qiskit.network.losses", callable, "a function or class that makes a loss")
+LOSSES: Registry[type[Loss | BatchLoss]] = Registry(
+    "qep_qiskit.network.losses", callable, "a function or class that makes a loss"
+)
 """Factories of losses by name."""
-for _name, _make in {"squared_error": SquaredError, "cross_entropy": CrossEntropy, "negative_abs": NegativeAbs}.items():
+for _name, _make in {
+    "squared_error": SquaredError,
+    "cross_entropy": CrossEntropy,
+    "negative_abs": NegativeAbs,
+    "contrastive": Contrastive,
+    "sensitivity": Sensitivity,
+}.items():
     LOSSES.add(_name, _make)
 
 
@@ -91,9 +100,12 @@ class LossCost(CostSection):
     kind: Literal["loss"]
     loss: str = "squared_error"
     """``squared_error``, ``cross_entropy``, ``negative_abs`` (minus the sum of |<O>|, without targets), or
-    ``module:name`` of a user-defined loss."""
+    ``module:name`` of a user-defined loss. Of all samples of a batch: ``contrastive`` (outputs of one class close, of
+    different classes apart) and ``sensitivity`` (minus the change of outputs by inputs)."""
     gain: float = same_as(CrossEntropy, "gain")
     """Factor on the expectations in the softmax of the cross-entropy."""
+    margin: float = same_as(Contrastive, "margin")
+    """Distance of the outputs of different classes beyond which the contrastive loss is zero."""
     observables: list[str] | None = Field(default=None, min_length=1)
     """Outputs instead of Z of the output spins: Pauli strings, or sums such as ``0.2 - 0.08 Z0 Z1``."""
 
@@ -120,6 +132,8 @@ class LossCost(CostSection):
             task: The samples.
         """
         cost, targets = self._on_outputs(network), task.train.num_targets
+        if cost.couples_samples and not cost.decodes_classes:
+            return cost  # it may take any number of targets
         own_loss = self.loss not in ("squared_error", "cross_entropy")  # some need no targets
         if targets != cost.num_outputs and not (own_loss and targets == 0):
             where = "network.outputs" if self.reads_spins else "cost.observables"
@@ -139,10 +153,12 @@ class LossCost(CostSection):
         observables = tuple(_observable(text, network.num_qubits) for text in self.observables)
         return LossOnExpectations(observables, loss, self.loss)
 
-    def _loss(self) -> Loss:
+    def _loss(self) -> Loss | BatchLoss:
         if self.loss in LOSSES:
             make = LOSSES.find(self.loss)
-            return self.made(CrossEntropy) if make is CrossEntropy else make()
+            if make is CrossEntropy:
+                return self.made(CrossEntropy)
+            return self.made(Contrastive) if make is Contrastive else make()
         if not is_named(self.loss):
             raise ConfigError(
                 f"cost.loss: expected {', '.join(LOSSES.kinds)} or module:name of your own, got '{self.loss}'"

@@ -304,13 +304,15 @@ class PhaseDiagramTask(_MadeTask):
 
 
 class NoDataTask(_MadeTask):
-    """A task without data: one sample without inputs."""
+    """A task without data: one sample without inputs, or inputs that the configuration gives."""
 
     maker: ClassVar[Callable[..., Task]] = no_data_task
 
     kind: Literal["none"]
     targets: list[float] = Field(default=[])
-    """Target values of that sample, one for every output of a loss; an operator cost needs none."""
+    """Target values of each sample, one for every output of a loss; an operator cost needs none."""
+    inputs: list[list[float]] = Field(default=[])
+    """Inputs of the samples, one row each."""
 
 
 TASKS = section_registry(

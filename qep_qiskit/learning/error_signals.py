@@ -12,8 +12,13 @@ from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning.excitation import Excitation, expected_excitation
 from qep_qiskit.learning.free_phase import FreePhase
 from qep_qiskit.measurement import MeasurementPlan, StateMoments
+from qep_qiskit.network.cost_interface import Cost
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes import is_none
+
+_DRAWS = 16
+_STANDARD_ERRORS = 2.0
+_NONLINEAR = 0.1  # squared deviation, of squared signals and their linear change
 
 
 @short_repr
@@ -23,8 +28,8 @@ class SignalBatch:
 
     Args:
         signals: Error signals dL/d<O>, shape (samples, outputs).
-        slope: d(signals)/d(free means), shape (samples, outputs, means). The means are estimates of the measurement
-            plan where `is_free_phase`, and terms otherwise.
+        slope: d(signals)/d(free means of the same sample), shape (samples, outputs, means). The means are
+            estimates of the measurement plan where `is_free_phase`, and terms otherwise.
         covariance: Covariance of the free means that the signals follow from, shape (samples, means, means).
         fluctuations: Covariance of the free means of estimates and outputs, shape (samples, estimates, outputs); zero
             where the free batch does not measure the term of an estimate.
@@ -32,6 +37,10 @@ class SignalBatch:
         moved: Whether the term of an estimate does not commute with the output, or may not, shape (estimates, outputs).
         excitation: Expected response, or None where nothing is known about it.
         is_free_phase: Whether the shots of the signals are also the free phase of the contrast.
+        coupling: With a loss of a batch, d(signals)/d(free means of all samples of the batch), shape (samples, outputs,
+            samples of a batch, means); otherwise None.
+        is_nonlinear: Whether signals of a loss of a batch are far from linear within two standard errors of the
+            outputs, so that the covariance of the gradient is only approximate.
     """
 
     signals: NDArray[np.float64]
@@ -42,6 +51,8 @@ class SignalBatch:
     moved: NDArray[np.bool_]
     excitation: Excitation | None
     is_free_phase: bool
+    coupling: NDArray[np.float64] | None = None
+    is_nonlinear: bool = False
 
     @property
     def is_noisy(self) -> bool:
@@ -51,11 +62,22 @@ class SignalBatch:
     @property
     def noise(self) -> NDArray[np.float64]:
         """Covariance of the signals, shape (samples, outputs, outputs)."""
+        if self.coupling is not None:
+            return np.einsum("sosp->sop", self.coupled_noise)
         return self.slope @ self.covariance @ self.slope.transpose(0, 2, 1)
 
+    @property
+    def coupled_noise(self) -> NDArray[np.float64]:
+        """Covariance of the signals of one batch, shape (samples, outputs, samples, outputs)."""
+        assert self.coupling is not None
+        if self.coupling.shape[2] != len(self.covariance):
+            raise ValueError(f"expected the {self.coupling.shape[2]} samples of a batch, got {len(self.covariance)}")
+        half = np.einsum("sorm,rmn->sorn", self.coupling, self.covariance)
+        return np.einsum("sorn,tprn->sotp", half, self.coupling, optimize=True)
+
     def rows(self, rows: slice) -> SignalBatch:
-        """Return the signals of some of the samples."""
-        names = ("signals", "slope", "covariance", "fluctuations", "output_covariance", "excitation")
+        """Return the signals of some of the samples; with a loss of a batch, of whole batches."""
+        names = ("signals", "slope", "covariance", "fluctuations", "output_covariance", "excitation", "coupling")
         return take_rows(self, rows, *names)
 
 
@@ -85,9 +107,16 @@ def signal_batch(
     fluctuations = np.zeros((len(targets), plan.num_estimates, len(matrix)))
     if not is_none(covariance):
         fluctuations = (covariance @ matrix.T)[:, plan.terms]
+    signals, coupling, is_nonlinear = cost.signals(first.outputs, targets), None, False
+    if cost.couples_samples and not is_none(covariance):
+        by_outputs = cost.coupling(first.outputs, targets)
+        is_nonlinear = _is_nonlinear(cost, first, targets, signals, by_outputs)
+        coupling = by_outputs @ matrix
     if not plan.of_entries:
+        if coupling is not None:
+            rows = coupling.reshape(len(coupling), -1, coupling.shape[3])
+            coupling = _by_estimates(rows, first, plan).reshape(*coupling.shape[:3], plan.num_estimates)
         slope, covariance = _by_estimates(slope, first, plan), first.estimates.covariance[:, 0]
-    signals = cost.signals(first.outputs, targets)
     return SignalBatch(
         signals=signals,
         slope=slope,
@@ -97,7 +126,26 @@ def signal_batch(
         moved=_moved(hamiltonian)[plan.terms],
         excitation=expected_excitation(hamiltonian, first, nudged, coefficients, signals),
         is_free_phase=not plan.of_entries,
+        coupling=coupling,
+        is_nonlinear=is_nonlinear,
     )
+
+
+def _is_nonlinear(cost: Cost, first: FreePhase, targets: NDArray, signals: NDArray, coupling: NDArray) -> bool:
+    """Whether signals change otherwise than by their slopes when outputs move by two standard errors."""
+    assert first.outputs is not None
+    assert first.output_covariance is not None
+    sizes, vectors = np.linalg.eigh(np.nan_to_num(first.output_covariance))
+    root = vectors * np.sqrt(np.maximum(sizes, 0.0))[:, None, :]
+    size = coupling.shape[2]
+    square = expected = 0.0
+    for draw in np.random.default_rng(20250717).normal(size=(_DRAWS, *signals.shape)):
+        moved = _STANDARD_ERRORS * np.einsum("sop,sp->so", root, draw)
+        blocks = np.repeat(moved.reshape(-1, size, moved.shape[1]), size, axis=0)
+        linear = np.einsum("sorp,srp->so", coupling, blocks)
+        square += float(((cost.signals(first.outputs + moved, targets) - signals - linear) ** 2).sum())
+        expected += float((linear**2).sum() + (signals**2).sum())
+    return square > _NONLINEAR * expected
 
 
 def _moved(hamiltonian: NudgedHamiltonian) -> NDArray[np.bool_]:

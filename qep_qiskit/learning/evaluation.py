@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Executor, RequestKey
+from qep_qiskit.learning.free_phase import cost_of_outputs
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.state import EpochTally
 from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, Usage, run_measurements
+from qep_qiskit.network.cost_interface import Cost
+from qep_qiskit.outcomes import is_none, no_covariance
 from qep_qiskit.preparation import WarmStartArrays
 from qep_qiskit.tasks import Dataset, decode
 
@@ -38,14 +41,15 @@ class Evaluation:
     usage: Usage = field(default_factory=Usage)
 
 
-def count_correct(outputs: NDArray | None, data: Dataset) -> float:
+def count_correct(cost: Cost, outputs: NDArray | None, data: Dataset) -> float:
     """Return the number of samples whose outputs decode to their label; NaN where there are no outputs or no labels.
 
     Args:
+        cost: Says whether outputs decode to labels.
         outputs: Expectations of the outputs, shape (samples, outputs), or None.
         data: Samples with labels.
     """
-    if outputs is None or data.labels is None or not data.classes:
+    if outputs is None or data.labels is None or not data.classes or not cost.decodes_classes:
         return float("nan")
     return float(np.sum(decode(outputs, len(data.classes)) == data.labels))
 
@@ -111,25 +115,40 @@ def evaluation(
         calibrations: Valid readout calibrations by name; new ones are added in place.
     """
     calibrations = {} if calibrations is None else calibrations
-    tally = EpochTally()
-    outputs, errors = [], []
+    cost, tally = estimator.hamiltonian.cost, EpochTally()
+    as_whole = with_cost and cost.couples_samples
+    outputs: list[NDArray] = []
+    covariances: list[NDArray] = []
     kept: dict[str, list[NDArray]] = {}
     parts = np.split(np.arange(data.num_samples), range(_SAMPLES_PER_REQUEST, data.num_samples, _SAMPLES_PER_REQUEST))
     for number, rows in enumerate(parts):
         part = data.take(rows)
         free = estimator.hamiltonian.free_coefficients(weights, part.inputs)
         key = RequestKey(purpose, index, number)
-        targets = part.targets if with_cost else None
+        targets = part.targets if with_cost and not as_whole else None
         known = {name: array[rows] for name, array in (warm_start or {}).items()}
         work = estimator.free_phase(free, targets, key, known, shots=estimator.evaluation_shots)
         found = yield from estimator.without_errors(work, calibrations)
         for name, array in found.prepared_states.warm_start.items():
             kept.setdefault(name, []).append(array)
-        tally.add(found.cost.values, found.cost.variances, count_correct(found.outputs, part) if with_cost else np.nan)
+        correct = count_correct(cost, found.outputs, part) if with_cost else np.nan
+        if not as_whole:
+            tally.add(found.cost.values, found.cost.variances, correct)
         if found.outputs is not None and found.output_covariance is not None:
             outputs.append(found.outputs)
-            variances = np.einsum("soo->so", found.output_covariance)
-            errors.append(np.sqrt(np.maximum(variances, 0.0)))  # rounding can leave -1e-17 where all shots agree
+            covariances.append(found.output_covariance)
+    if as_whole:
+        # A loss of a batch takes the outputs of all samples, which only the measurement divides into requests.
+        together = np.concatenate(outputs)
+        noise = np.concatenate(covariances)
+        if all(is_none(one) for one in covariances):
+            noise = no_covariance(together.shape)
+        whole = cost_of_outputs(
+            estimator.hamiltonian, together, noise, estimator.hamiltonian.targets_of(data.inputs, data.targets)
+        )
+        tally.add(whole.values, whole.variances, count_correct(cost, together, data))
+    # rounding can leave -1e-17 where all shots agree
+    errors = [np.sqrt(np.maximum(np.einsum("soo->so", one), 0.0)) for one in covariances]
     return Evaluation(
         outputs=np.concatenate(outputs) if outputs else None,
         output_errors=np.concatenate(errors) if errors else None,

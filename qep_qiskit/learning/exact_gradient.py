@@ -81,7 +81,7 @@ def exact_gradient(
         >>> qep.exact_gradient(problem, np.full(5, 0.5), np.zeros((1, 0)), np.ones((1, 1))).gradient.round(3)
         array([-0.388,  0.153,  0.843, -0.112, -0.495])
     """
-    free = hamiltonian.free_coefficients(weights, inputs)
+    free, targets = hamiltonian.free_coefficients(weights, inputs), hamiltonian.targets_of(inputs, targets)
     if reference is None:
         means = _means(hamiltonian, free, level, temperature)
     else:

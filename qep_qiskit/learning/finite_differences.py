@@ -111,7 +111,10 @@ def finite_differences(
         >>> float(np.abs(found.gradient - exact).max()) < 1e-6
         True
     """
+    hamiltonian = estimator.hamiltonian.in_batches_of(len(inputs))
+    estimator = replace(estimator, hamiltonian=hamiltonian)
     exact = replace(estimator, shots=None, test_shots=None)
+    targets = hamiltonian.targets_of(inputs, targets)
     costs = _Costs(estimator=exact, executor=executor, inputs=inputs, targets=targets)
     try:
         costs.at(weights[None])

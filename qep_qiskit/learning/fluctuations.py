@@ -134,7 +134,7 @@ class FluctuationEstimator(GradientEstimator):
         first = yield from relayed(work, keep_answer)
         (data,) = answers
         nudge = self.hamiltonian.nudge(targets, first.outputs)
-        slope = self.hamiltonian.nudge_slope(targets, first.outputs)
+        slope = None if self.shots is None else self.hamiltonian.nudge_slope(targets, first.outputs)
         jacobian = self.hamiltonian.jacobian(weights, inputs)
         by_signal = None
         if self.hamiltonian.is_classical:

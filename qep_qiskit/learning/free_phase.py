@@ -40,8 +40,10 @@ class CostEstimate:
     """Cost of every sample with its shot noise.
 
     Args:
-        values: Shape (samples,). For a loss on expectations the bias from noisy outputs is removed.
-        variances: Shape (samples,), NaN where one shot gives no estimate.
+        values: Shape (samples,). For a loss on expectations the bias from noisy outputs is removed. With a loss of a
+            batch only their mean over the batch has a meaning: it is this loss.
+        variances: Shape (samples,), NaN where one shot gives no estimate; their sum over squared samples is the
+            variance of the mean.
         uncertain: Part of the variances that is only approximate, shape (samples,), or None for none. Losses near their
             minimum are approximate where outputs were +1, or -1, in few shots, so that their noise is far from normal.
     """
@@ -213,7 +215,20 @@ def cost_of_means(
         nudge, constants = hamiltonian.operator_nudge(targets)
         values = np.einsum("st,st->s", nudge, means) + constants
         return CostEstimate(values=values, variances=variance_of(nudge, covariance))
-    outputs, noise = hamiltonian.outputs(means), _output_covariance(hamiltonian, covariance)
+    return cost_of_outputs(
+        hamiltonian, hamiltonian.outputs(means), _output_covariance(hamiltonian, covariance), targets
+    )
+
+
+def cost_of_outputs(hamiltonian: NudgedHamiltonian, outputs: NDArray, noise: NDArray, targets: NDArray) -> CostEstimate:
+    """Return the cost of every sample from measured outputs, for a cost with error signals.
+
+    Args:
+        hamiltonian: Network and cost.
+        outputs: Shape (samples, outputs).
+        noise: Shot covariance of the outputs, shape (samples, outputs, outputs).
+        targets: Shape (samples, targets).
+    """
     values = hamiltonian.cost.value(outputs, targets)
     if not is_none(noise):
         # E[L(O + noise)] = L(O) + tr(L'' Cov) / 2 to second order: subtracted, so that the loss is unbiased.

@@ -53,6 +53,7 @@ from qep_qiskit.preparation import (
 Result = TypeVar("Result")
 _MOST_DOUBLINGS = 4
 _SAME_BETA = 1e-9
+_FEWEST_COUPLED = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -72,7 +73,7 @@ class _Work:
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientEstimator:
-    """Measures gradients of the mean cost by contrasts of nudged phases.
+    """Measures gradients of the mean cost of a batch, or of a loss of the batch, by contrasts of nudged phases.
 
     Args:
         hamiltonian: Network and cost.
@@ -121,6 +122,7 @@ class GradientEstimator:
         if (self.contrast.kind == "fluctuations") != self.measures_fluctuations:
             raise ConfigError("kind: 'fluctuations' needs a FluctuationEstimator, which takes no other kind")
         given = per_group(self.shots, 1)
+        self._check_coupling(given)
         for shots in (*given, self.test_shots):
             check_shots("shots", shots)
         if not is_split(self.shots):
@@ -130,6 +132,23 @@ class GradientEstimator:
         if len(given) != len(self.measurement_plan.groups):
             names = ", ".join(group.name for group in self.measurement_plan.groups)
             raise ConfigError(f"measurement: expected shots for the groups {names}, got {len(given)} numbers")
+
+    def _check_coupling(self, given: Sequence[int | None]) -> None:
+        """Check that error bars of a loss of a batch can be had: samples are no independent repeats of it."""
+        if not self.hamiltonian.cost.couples_samples:
+            return
+        replicates = 1 if self.replication is None else self.replication.replicates
+        fewest = min((shots for shots in (*given, self.test_shots) if shots is not None), default=None)
+        if fewest is not None and fewest < _FEWEST_COUPLED * replicates:
+            raise ConfigError(
+                f"shots: a loss over a batch takes at least {_FEWEST_COUPLED} shots"
+                f"{' in every replicate' if replicates > 1 else ''}, because the scatter over samples says nothing of "
+                f"its error; got {fewest}"
+            )
+        if self.replication is not None and self.replication.remove_signal_bias:
+            raise ConfigError(
+                "remove_signal_bias: goes with a loss of single samples; with a loss over a batch leave it out"
+            )
 
     @property
     def measures_fluctuations(self) -> bool:
@@ -174,12 +193,18 @@ class GradientEstimator:
             Measurement coroutine that gives the estimate.
         """
         self.hamiltonian.check_samples(inputs, targets)
+        targets = self.hamiltonian.targets_of(inputs, targets)
         replication, known = self.replication, warm_start or {}
         if replication is None or self.shots is None:
             measured = yield from self._measure_gradient(1, weights, inputs, targets, key, known, calibrations)
             return measured.unsplit()
         # Replicates are measured as further samples of one batch.
-        part = replace(self, shots=each(self.shots, replication.share), replication=None)
+        part = replace(
+            self,
+            hamiltonian=self.hamiltonian.in_batches_of(len(inputs)),
+            shots=each(self.shots, replication.share),
+            replication=None,
+        )
         tiled = {name: replication.tiled(array) for name, array in known.items()}
         samples = replication.tiled(inputs), replication.tiled(targets)
         measured = yield from part._measure_gradient(
@@ -238,7 +263,7 @@ class GradientEstimator:
         work = _Work(
             free=self.hamiltonian.free_coefficients(weights, inputs),
             jacobian=self.hamiltonian.jacobian(weights, inputs),
-            targets=targets,
+            targets=self.hamiltonian.targets_of(inputs, targets),
             betas=betas,
             start=WarmStart(arrays=warm_start or {}),
             key=key,

@@ -44,6 +44,8 @@ def variances_of_loss(
     if is_none(covariance):
         return np.zeros(len(outputs)), np.zeros(len(outputs))
     cost = hamiltonian.cost
+    if cost.couples_samples:
+        return variances_of_batch_loss(hamiltonian, outputs, covariance, targets)
     curvature = cost.curvature(outputs, targets)
     _, rate = skewness(hamiltonian, outputs, covariance)
     slope = cost.signals(outputs, targets) - _slope_of_curvature(hamiltonian, outputs, covariance, targets)
@@ -58,6 +60,38 @@ def variances_of_loss(
     found = _positive(own + shares * (unbiased - own.sum(axis=1))[:, None], second).sum(axis=1)
     rough = _few_on_one_side(hamiltonian, outputs, rate) & (second.sum(axis=1) > found / 4.0)
     return found, np.where(rough, found, 0.0)
+
+
+def variances_of_batch_loss(
+    hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray, targets: NDArray
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return what `variances_of_loss` returns for a loss of a batch: samples times the variance of its value for each.
+
+    Shots of different samples are independent, so that S = L'' Cov takes the curvature between all samples, and all
+    else that of each sample alone. Third derivatives of the loss are left out.
+
+    Args:
+        hamiltonian: Network and cost, with a loss of a batch.
+        outputs: Measured expectations, shape (samples, outputs).
+        covariance: Covariance of the outputs, shape (samples, outputs, outputs).
+        targets: Shape (samples, targets).
+    """
+    cost, coupling = hamiltonian.cost, hamiltonian.cost.coupling(outputs, targets)
+    size = coupling.shape[2]
+    slope, curvature = cost.signals(outputs, targets) / size, cost.curvature(outputs, targets) / size
+    batches = (len(outputs) // size, size)
+    moved = np.einsum(
+        "bsorp,brpq->bsorq",
+        coupling.reshape(*batches, *coupling.shape[1:]) / size,
+        covariance.reshape(*batches, *covariance.shape[1:]),
+    )
+    second = np.einsum("bsorq,brqso->b", moved, moved)
+    expanded = _expanded(hamiltonian, outputs, covariance, slope, curvature).reshape(batches).sum(axis=1)
+    found = _positive(expanded - second / 2.0, second)
+    _, rate = skewness(hamiltonian, outputs, covariance)
+    rough = _few_on_one_side(hamiltonian, outputs, rate).reshape(batches).any(axis=1) & (second > found / 4.0)
+    found = np.repeat(found, size) * size
+    return found, np.where(np.repeat(rough, size), found, 0.0)
 
 
 def _directions(slope: NDArray, curvature: NDArray, covariance: NDArray) -> tuple[NDArray, NDArray]:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.rows import take_rows
 from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.learning.coupled_noise import coupled_covariance
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.error_signals import SignalBatch
 from qep_qiskit.learning.free_phase import CostEstimate
@@ -42,6 +43,7 @@ class Derivative:
             which the batch does not show the response.
         most_uncertain: Largest such fraction of a single weight, among weights whose variance is at least a twentieth
             of the mean.
+        is_nonlinear: Whether error signals of a loss of a batch are far from linear in the noise of the outputs.
     """
 
     values: NDArray[np.float64]
@@ -49,6 +51,7 @@ class Derivative:
     group_variance: NDArray[np.float64]
     uncertain: float = 0.0
     most_uncertain: float = 0.0
+    is_nonlinear: bool = False
 
     @property
     def approximate(self) -> bool:
@@ -56,7 +59,8 @@ class Derivative:
 
         The prior gives the expected square of an unknown response, whose standard deviation is sqrt(2) times its mean.
         """
-        return bool(np.sqrt(2.0) * self.uncertain > _PROMISED or np.sqrt(2.0) * self.most_uncertain > _PROMISED_OF_ONE)
+        shares = np.sqrt(2.0) * self.uncertain > _PROMISED or np.sqrt(2.0) * self.most_uncertain > _PROMISED_OF_ONE
+        return self.is_nonlinear or bool(shares)
 
     @property
     def signal_variance(self) -> NDArray[np.float64]:
@@ -98,23 +102,29 @@ class MeasuredPhases:
             stencil: Weight of every phase, shape (phases,).
         """
         derivative, covariance = self._contracted(stencil)
-        total, uncertain = self._with_signals(covariance, derivative, stencil)
         samples = len(derivative)
         per_sample = self.jacobian.pull_back(derivative)
-        variance = self.jacobian.pull_back_variance(total).sum(axis=0) / samples**2
+        coupled = self._coupled(covariance, derivative, stencil)
+        if coupled is None:
+            total, uncertain = self._with_signals(covariance, derivative, stencil)
+            variance = self.jacobian.pull_back_variance(total).sum(axis=0) / samples**2
+            own = None if uncertain is None else self._of_weights(uncertain)
+        else:
+            variance, own = np.diag(coupled[0]) / samples**2, coupled[1]
         if np.isnan(variance).any():
             # One shot: only the scatter over samples is known. It contains the noise of signals and that of the data.
             term_covariance = (
                 per_sample.var(axis=0, ddof=1) / samples if samples > 1 else np.full_like(variance, np.nan)
             )
             variance = np.where(np.isnan(variance), term_covariance, variance)
-        shares = (0.0, 0.0) if uncertain is None else self._shares(uncertain / samples**2, variance)
+        shares = (0.0, 0.0) if own is None else _shares(own / samples**2, variance)
         return Derivative(
             values=per_sample.mean(axis=0),
             variance=variance,
             group_variance=self._by_group(covariance) / samples**2,
             uncertain=shares[0],
             most_uncertain=shares[1],
+            is_nonlinear=self.signals is not None and self.signals.is_nonlinear,
         )
 
     def per_sample(self, stencil: NDArray) -> NDArray[np.float64]:
@@ -122,7 +132,7 @@ class MeasuredPhases:
         return self.jacobian.pull_back(self._contracted(stencil)[0])
 
     def variance_per_sample(self, stencil: NDArray) -> NDArray[np.float64]:
-        """Return the variances of `per_sample` by shots, shape (samples, weights).
+        """Return the variances of `per_sample` by shots, shape (samples, weights); not for a loss of a batch.
 
         Args:
             stencil: Weight of every phase, shape (phases,).
@@ -130,19 +140,10 @@ class MeasuredPhases:
         derivative, covariance = self._contracted(stencil)
         return self.jacobian.pull_back_variance(self._with_signals(covariance, derivative, stencil)[0])
 
-    def _shares(self, uncertain: NDArray, variance: NDArray) -> tuple[float, float]:
-        """Uncertain fraction of the summed variance, and the largest of a weight that is not negligible.
-
-        Args:
-            uncertain: Independent variances of estimates, shape (samples, estimates).
-            variance: Shape (weights,).
-        """
-        by_entry = (self.jacobian.values**2 * uncertain[:, self.jacobian.term]).sum(axis=0)
-        own = np.bincount(self.jacobian.weight, by_entry, self.jacobian.num_weights)
-        if not variance.sum() > 0.0:
-            return 0.0, 0.0
-        counts = variance > _COUNTS * variance.mean()
-        return float(own.sum() / variance.sum()), float((own[counts] / variance[counts]).max())
+    def _of_weights(self, variances: NDArray) -> NDArray[np.float64]:
+        """Summed variances of weights, shape (weights,), from independent ones of estimates (samples, estimates)."""
+        by_entry = (self.jacobian.values**2 * variances[:, self.jacobian.term]).sum(axis=0)
+        return np.bincount(self.jacobian.weight, by_entry, self.jacobian.num_weights).astype(np.float64)
 
     def split(self, parts: int) -> list[MeasuredPhases]:
         """Return the phases of equal parts of the samples, in order; diagnostics and warm start stay those of all.
@@ -157,7 +158,7 @@ class MeasuredPhases:
         if samples % parts:
             raise ValueError(f"expected samples that divide into {parts} parts, got {samples}")
         size = samples // parts
-        names = ("moments", "jacobian", "signals", "cost", "outputs")
+        names = ("moments", "jacobian", "signals", "cost", "outputs")  # with a loss of a batch, parts are batches
         return [take_rows(self, slice(start, start + size), *names) for start in range(0, samples, size)]
 
     def noise_of_square(self, stencil: NDArray, weights: NDArray) -> tuple[float, float]:
@@ -170,9 +171,14 @@ class MeasuredPhases:
             weights: Mask of the weights that count, shape (weights,).
         """
         derivative, covariance = self._contracted(stencil)
-        total, samples = self._with_signals(covariance, derivative, stencil)[0], len(derivative)
-        if is_none(total):
+        samples = len(derivative)
+        if is_none(covariance):
             return 0.0, 0.0
+        coupled = self._coupled(covariance, derivative, stencil)
+        if coupled is not None:
+            own = coupled[0][np.ix_(weights, weights)] / samples**2
+            return float(np.trace(own)), float(np.sqrt(2.0 * (own**2).sum()))
+        total = self._with_signals(covariance, derivative, stencil)[0]
         own = np.zeros((int(weights.sum()), int(weights.sum())))
         for values, term_covariance in zip(self.jacobian.values, total, strict=True):
             dense = np.zeros((self.jacobian.num_weights, self.plan.num_estimates))
@@ -197,9 +203,26 @@ class MeasuredPhases:
         """Covariance with the noise of error signals, and the uncertain part of its diagonal, if any."""
         if self.signals is None or is_none(covariance) or not self.signals.is_noisy:
             return covariance, None
-        free = float(stencil[self.betas == 0.0].sum()) if self.signals.is_free_phase else 0.0
+        free = self._free_weight(stencil)
         return with_signal_noise(
             covariance, derivative, self.signals, betas=self.betas, stencil=stencil, free_weight=free
+        )
+
+    def _free_weight(self, stencil: NDArray) -> float:
+        """Stencil weight of a free phase that shares its shots with the error signals."""
+        shared = self.signals is not None and self.signals.is_free_phase
+        return float(stencil[self.betas == 0.0].sum()) if shared else 0.0
+
+    def _coupled(self, covariance: NDArray, derivative: NDArray, stencil: NDArray) -> tuple[NDArray, NDArray] | None:
+        """Covariance of the summed gradient and its uncertain part with a noisy loss of a batch, otherwise None."""
+        signals = self.signals
+        if signals is None or signals.coupling is None or is_none(covariance) or not signals.is_noisy:
+            return None
+        dense = np.zeros((len(derivative), self.jacobian.num_weights, self.plan.num_estimates))
+        dense[:, self.jacobian.weight, self.jacobian.term] = self.jacobian.values
+        free = self._free_weight(stencil)
+        return coupled_covariance(
+            covariance, derivative, signals, dense, betas=self.betas, stencil=stencil, free_weight=free
         )
 
     def _by_group(self, covariance: NDArray) -> NDArray[np.float64]:
@@ -212,6 +235,19 @@ class MeasuredPhases:
             own[:, estimates[:, None], estimates] = covariance[:, estimates[:, None], estimates]
             found[g] = self.jacobian.pull_back_variance(own).sum(axis=0)
         return found
+
+
+def _shares(uncertain: NDArray, variance: NDArray) -> tuple[float, float]:
+    """Uncertain fraction of the summed variance, and the largest of a weight that is not negligible.
+
+    Args:
+        uncertain: Uncertain part of the variances, shape (weights,).
+        variance: Shape (weights,).
+    """
+    if not variance.sum() > 0.0:
+        return 0.0, 0.0
+    counts = variance > _COUNTS * variance.mean()
+    return float(uncertain.sum() / variance.sum()), float((uncertain[counts] / variance[counts]).max())
 
 
 def filled_in(measured: StateMoments, free: StateMoments, betas: NDArray) -> StateMoments:

@@ -208,6 +208,8 @@ def signal_bias(
     batch, outputs = measured.signals, measured.outputs
     if batch is None or outputs is None or not batch.is_noisy or count < _FEWEST_FOR_BIAS:
         return None
+    if batch.coupling is not None:
+        return None  # the gradient of a sample depends on the outputs of others
     covariance = batch.output_covariance
     if is_none(covariance):
         return None

@@ -17,6 +17,8 @@ remains is added to the covariance.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,7 +35,8 @@ _STANDING_OUT = 2.0
 _ROUNDING = 1e-9
 _STEP = 1e-3
 _LEAST_SECANT = 0.1
-_UNSEEN_SHARE = 2.0 * _GAIN_WIDTH  # relative uncertainty of a variance, of that of a response
+UNSEEN_SHARE = 2.0 * _GAIN_WIDTH
+"""Relative uncertainty of a variance, from that of a response that is not in the data."""
 _LEAST_SIGNAL = 0.1  # of the largest direction, from which on one is in the data
 
 
@@ -57,7 +60,60 @@ def with_signal_noise(
         free_weight: Stencil weight of the free phase where it is measured by the same shots as the signals and shares
             their noise; otherwise 0.
     """
-    signals, noise, shared = batch.signals, batch.noise, batch.fluctuations
+    found = expected_response(covariance, derivative, batch, betas=betas, stencil=stencil, free_weight=free_weight)
+    noise, shared, bend = batch.noise, batch.fluctuations, found.bend
+    through_signals = bend[:, None, None] * found.response @ batch.slope
+    total = covariance + through_signals @ batch.covariance @ through_signals.transpose(0, 2, 1)
+    if free_weight:
+        cross = free_weight * (through_signals @ batch.covariance)
+        total = total + cross + cross.transpose(0, 2, 1)
+    uncertain = np.einsum("top,sop->st", found.residual_variance, noise)
+    uncertain += found.gain_variance * np.einsum("sto,sop,stp->st", shared, noise, shared)
+    uncertain *= bend[:, None] ** 2
+    diagonal = np.arange(total.shape[1])
+    total[:, diagonal, diagonal] += uncertain
+    unseen = bend[:, None, None] * found.response @ unseen_directions(batch.signals) @ batch.slope
+    uncertain += UNSEEN_SHARE * np.einsum("stu,suv,stv->st", unseen, batch.covariance, unseen)
+    return total, uncertain
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class ExpectedResponse:
+    """Response of the derivatives to the error signals, as a batch and a prior give it.
+
+    Args:
+        response: Shape (samples, estimates, outputs).
+        residual_variance: Covariance of its deviations, equal for all samples, shape (estimates, outputs, outputs).
+        gain_variance: Variance of the gain, equal for all samples, estimates and outputs.
+        bend: Slope of the response at a strong nudge over its secant, shape (samples,).
+    """
+
+    response: NDArray[np.float64]
+    residual_variance: NDArray[np.float64]
+    gain_variance: float
+    bend: NDArray[np.float64]
+
+
+def expected_response(
+    covariance: NDArray,
+    derivative: NDArray,
+    batch: SignalBatch,
+    *,
+    betas: NDArray,
+    stencil: NDArray,
+    free_weight: float,
+) -> ExpectedResponse:
+    """Return the response of the derivatives to error signals; the arguments are those of `with_signal_noise`.
+
+    Args:
+        covariance: Covariance of the derivatives at fixed error signals, shape (samples, estimates, estimates).
+        derivative: Derivatives of the estimates by beta, shape (samples, estimates).
+        batch: Error signals with shot noise.
+        betas: Nudges, shape (phases,).
+        stencil: Weight of every phase, shape (phases,).
+        free_weight: Stencil weight of the free phase that shares the noise of the signals, or 0.
+    """
+    signals, shared = batch.signals, batch.fluctuations
     fixed = np.einsum("stt->st", covariance)
     # Noise that the free phase and the signals share adds this to sum_s eps d; it is no response.
     common = free_weight * np.einsum("sou,sut->sot", batch.slope, batch.covariance) if free_weight else 0.0
@@ -76,23 +132,12 @@ def with_signal_noise(
         * (mean_noise.T @ np.einsum("soo->so", batch.output_covariance))
         / len(signals),
     )
-    response = rest - gain * shared
-    through_signals = bend[:, None, None] * response @ batch.slope
-    total = covariance + through_signals @ batch.covariance @ through_signals.transpose(0, 2, 1)
-    if free_weight:
-        cross = free_weight * (through_signals @ batch.covariance)
-        total = total + cross + cross.transpose(0, 2, 1)
-    uncertain = np.einsum("top,sop->st", residual_variance, noise)
-    uncertain += gain_variance * np.einsum("sto,sop,stp->st", shared, noise, shared)
-    uncertain *= bend[:, None] ** 2
-    diagonal = np.arange(total.shape[1])
-    total[:, diagonal, diagonal] += uncertain
-    unseen = bend[:, None, None] * response @ _unseen(signals) @ batch.slope
-    uncertain += _UNSEEN_SHARE * np.einsum("stu,suv,stv->st", unseen, batch.covariance, unseen)
-    return total, uncertain
+    return ExpectedResponse(
+        response=rest - gain * shared, residual_variance=residual_variance, gain_variance=gain_variance, bend=bend
+    )
 
 
-def _unseen(signals: NDArray) -> NDArray[np.float64]:
+def unseen_directions(signals: NDArray) -> NDArray[np.float64]:
     """Projector on the combinations of outputs that no sample's signals point to, shape (outputs, outputs).
 
     The response to these is not in the data: it comes from the fluctuations and one gain for all outputs alone.

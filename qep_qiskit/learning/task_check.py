@@ -32,12 +32,13 @@ def check_task(hamiltonian: NudgedHamiltonian, task: Task) -> None:
     takes = hamiltonian.cost.num_targets
     if takes is None and output_map is not None:
         takes = len(output_map[0])
-    if data.num_targets and takes is not None and data.num_targets != takes:
+    is_free = hamiltonian.cost.couples_samples and not hamiltonian.cost.decodes_classes
+    if data.num_targets and takes is not None and data.num_targets != takes and not is_free:
         raise DataError(
             f"task: samples have {data.num_targets} targets, the cost takes {takes}, one an output where it compares "
             "them; set network.outputs to as many spins"
         )
-    hamiltonian.cost.check(data.targets, hamiltonian.output_reach)
+    hamiltonian.cost.check(hamiltonian.targets_of(data.inputs, data.targets), hamiltonian.output_reach)
     _warn_of_targets(hamiltonian, task)
 
 

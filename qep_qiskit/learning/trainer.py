@@ -345,7 +345,8 @@ class Trainer:
         state.weights, state.optimizer_state = weights, optimizer_state
         state.calibrations, state.monitor, state.scatter = calibrations, monitor, scatter
         store_warm_start(state.warm_starts, self.task.train.num_samples, rows, estimate.warm_start)
-        state.tally.add(estimate.cost.values, estimate.cost.variances, count_correct(estimate.outputs, batch))
+        correct = count_correct(self.estimator.hamiltonian.cost, estimate.outputs, batch)
+        state.tally.add(estimate.cost.values, estimate.cost.variances, correct)
         state.step += 1
         state.batch += 1
         record = self._stamped(

@@ -13,9 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import DataError, NetworkError, ResultError
+from qep_qiskit.network.batch_losses import BatchLoss, Contrastive, Sensitivity
 from qep_qiskit.network.losses import CrossEntropy, CustomLoss, Loss, NegativeAbs, SquaredError
 
-_NAMES = {SquaredError: "squared_error", CrossEntropy: "cross_entropy", NegativeAbs: "negative_abs"}
+_NAMES: dict[type, str] = {
+    SquaredError: "squared_error",
+    CrossEntropy: "cross_entropy",
+    NegativeAbs: "negative_abs",
+    Contrastive: "contrastive",
+    Sensitivity: "sensitivity",
+}
 _STEP = 1e-4
 _RELATIVE = 1e-3
 _SLOPE_ROUNDING, _CURVATURE_ROUNDING = 1e-9, 1e-6
@@ -32,7 +39,7 @@ class CheckedLoss:
         name: Name in messages, such as ``module:name``.
     """
 
-    loss: Loss
+    loss: Loss | BatchLoss
     name: str
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
@@ -47,31 +54,55 @@ class CheckedLoss:
             NetworkError: The loss raises an exception, or its result is not finite or has another shape.
             ResultError: The outputs are not finite.
         """
+        if isinstance(self.loss, BatchLoss):
+            whole = self._answer("value", self.loss.value, outputs, targets, ())
+            return np.full(len(outputs), whole)
         return self._answer("value", self.loss.value, outputs, targets, (len(outputs),))
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
         """Return the error signals dL/d<O_o>, shape (samples, outputs); raises as `value`.
 
+        Those of a loss of a batch are the number of samples times its derivatives, see `batch_losses`.
+
         Args:
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
         """
-        return self._answer("gradient", self.loss.gradient, outputs, targets, outputs.shape)
+        scale = len(outputs) if isinstance(self.loss, BatchLoss) else 1
+        return scale * self._answer("gradient", self.loss.gradient, outputs, targets, outputs.shape)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
-        """Return the second derivatives, shape (samples, outputs, outputs); raises as `value`.
+        """Return the derivatives of error signals by outputs of the same sample; raises as `value`.
 
         Args:
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
+
+        Returns:
+            Shape (samples, outputs, outputs).
         """
+        if isinstance(self.loss, BatchLoss):
+            return np.einsum("sosp->sop", self.coupling(outputs, targets))
         shape = (*outputs.shape, outputs.shape[1])
         return self._answer("curvature", self.loss.curvature, outputs, targets, shape)
+
+    def coupling(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
+        """Return the derivatives of error signals by the outputs of all samples of a batch; raises as `value`.
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+
+        Returns:
+            Shape (samples, outputs, samples, outputs).
+        """
+        shape = (*outputs.shape, *outputs.shape)
+        return len(outputs) * self._answer("curvature", self.loss.curvature, outputs, targets, shape)
 
     def _answer(
         self,
         what: str,
-        function: Callable[[NDArray, NDArray], NDArray],
+        function: Callable[[NDArray, NDArray], NDArray | float],
         outputs: NDArray,
         targets: NDArray,
         shape: tuple[int, ...],
@@ -83,14 +114,14 @@ class CheckedLoss:
         except Exception as error:  # the user's function may raise anything
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise NetworkError(f"loss: the {what} of '{self.name}' cannot be had: {reason}") from error
-        names = ("samples", "outputs", "outputs")[: len(shape)]
+        names = ("samples", "outputs", *(("samples",) if len(shape) == 4 else ()), "outputs")[: len(shape)]
         if found.shape != shape:
             expected = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
             raise NetworkError(f"loss: {what} of '{self.name}': expected shape {expected} = {shape}, got {found.shape}")
         if found.dtype.kind not in "fiu":
             raise NetworkError(f"loss: {what} of '{self.name}': expected real numbers, got {found.dtype}")
         found = found.astype(np.float64)
-        finite = np.isfinite(found.reshape(len(found), -1)).all(axis=1)
+        finite = np.isfinite(found.reshape(len(found) if shape else 1, -1)).all(axis=1)
         if not finite.all():
             sample = int(np.argmin(finite))
             raise NetworkError(
@@ -121,7 +152,7 @@ class CheckedLoss:
             raise DataError(f"targets: number {target} of sample {sample} is {targets[sample, target]}")
 
 
-def loss_name(loss: Loss) -> str:
+def loss_name(loss: Loss | BatchLoss) -> str:
     """Return the name of a loss in messages where the configuration gives none."""
     if isinstance(loss, CustomLoss):
         return getattr(loss.function, "__name__", "CustomLoss")
@@ -141,6 +172,9 @@ def check_derivatives(loss: CheckedLoss, targets: NDArray, reach: NDArray) -> No
         NetworkError: The loss is not finite at a point that outputs can reach, a result has another shape, a sample's
             loss depends on the other samples, or derivatives disagree.
     """
+    if isinstance(loss.loss, BatchLoss):
+        _check_batch(loss, targets[:_POINTS], reach)
+        return
     if isinstance(loss.loss, CrossEntropy):
         _check_distributions(targets)
     aims = targets[np.resize(np.arange(min(len(targets), _POINTS)), _POINTS)]
@@ -157,13 +191,32 @@ def check_derivatives(loss: CheckedLoss, targets: NDArray, reach: NDArray) -> No
     if not np.allclose(alone, together[:1], rtol=1e-9, atol=1e-12 * np.abs(values).max()):
         raise NetworkError(
             f"loss: the value of '{loss.name}' for one sample depends on the other samples of the batch; return "
-            "one loss for each sample, and take no mean over samples"
+            "one loss for each sample, and take no mean over samples; a loss that couples them derives from BatchLoss"
         )
     size = float(np.abs(values).max())
     _compare(loss, "gradient", "value", slopes, _differences(loss.value, outputs, aims), _SLOPE_ROUNDING * size)
     found = _differences(loss.gradient, outputs, aims)
     rounding = _CURVATURE_ROUNDING * max(size, float(np.abs(slopes).max()))
     _compare(loss, "curvature", "gradient", curvatures, found, rounding)
+
+
+def _check_batch(loss: CheckedLoss, targets: NDArray, reach: NDArray) -> None:
+    """Compare value, gradient and curvature of a loss of a batch of the first samples."""
+    outputs = _points(targets, reach)
+    step = _STEP * max(1.0, float(np.abs(outputs).max()))
+    shifts = step * np.eye(outputs.size).reshape(-1, *outputs.shape)
+
+    def differences(function: Callable[[NDArray, NDArray], NDArray]) -> NDArray:
+        pairs = [(function(outputs + shift, targets), function(outputs - shift, targets)) for shift in shifts]
+        return np.array([(up - down) / (2.0 * step) for up, down in pairs])
+
+    size, signals = float(np.abs(loss.value(outputs, targets)).max()), loss.gradient(outputs, targets)
+    # every sample has the value of the batch, so that the summed derivatives are those of the signals
+    slopes = differences(loss.value).sum(axis=1).reshape(outputs.shape)
+    _compare(loss, "gradient", "value", signals, slopes, _SLOPE_ROUNDING * size)
+    found = differences(loss.gradient).reshape(*outputs.shape, *outputs.shape)
+    rounding = _CURVATURE_ROUNDING * max(size, float(np.abs(signals).max()))
+    _compare(loss, "curvature", "gradient", loss.coupling(outputs, targets), found, rounding)
 
 
 def _check_distributions(targets: NDArray) -> None:

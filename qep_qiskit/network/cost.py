@@ -9,7 +9,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -22,6 +22,7 @@ from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.observables import OperatorLike, hermitian, pauli_strings
 from qep_qiskit.core.operators import PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.network.batch_losses import BatchLoss
 from qep_qiskit.network.checked_loss import CheckedLoss, check_derivatives, loss_name
 from qep_qiskit.network.cost_interface import Cost
 from qep_qiskit.network.interface import Network
@@ -205,8 +206,10 @@ class LossOnExpectations(Cost):
 
     Args:
         observables: One per output: an operator (stored as a SparsePauliOp), or a linear observable of any terms.
-        loss: The loss; the squared error by default.
+        loss: The loss of a sample, or of a batch; the squared error by default.
         name: Name of the loss in messages; by default the name of its function or class.
+        batch_size: With a loss of a batch, the samples of each of several batches that follow each other; None where
+            all samples are one batch.
 
     Attributes:
         terms: All Pauli strings of the observables, without constants.
@@ -223,8 +226,9 @@ class LossOnExpectations(Cost):
 
     has_signals: ClassVar[bool] = True
     observables: tuple[OperatorLike | LinearObservable, ...]
-    loss: Loss = field(default_factory=SquaredError)
+    loss: Loss | BatchLoss = field(default_factory=SquaredError)
     name: str | None = None
+    batch_size: int | None = None
     terms: tuple[Term, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -237,7 +241,7 @@ class LossOnExpectations(Cost):
 
     @classmethod
     def on_spins(
-        cls, outputs: Sequence[int], num_qubits: int, loss: Loss | None = None, name: str | None = None
+        cls, outputs: Sequence[int], num_qubits: int, loss: Loss | BatchLoss | None = None, name: str | None = None
     ) -> LossOnExpectations:
         """Return a loss of the outputs <Z_o> of the given spins.
 
@@ -258,7 +262,9 @@ class LossOnExpectations(Cost):
         return cls(observables, loss or SquaredError(), name)
 
     @classmethod
-    def on_outputs(cls, network: Network, loss: Loss | None = None, name: str | None = None) -> LossOnExpectations:
+    def on_outputs(
+        cls, network: Network, loss: Loss | BatchLoss | None = None, name: str | None = None
+    ) -> LossOnExpectations:
         """Return a loss of the outputs of a network: Z of spins, or displacements of atoms.
 
         Args:
@@ -296,23 +302,56 @@ class LossOnExpectations(Cost):
         """
         check_derivatives(self.checked_loss, targets, reach)
 
+    @property
+    def couples_samples(self) -> bool:
+        """Whether the loss is that of a batch."""
+        return isinstance(self.loss, BatchLoss)
+
+    @property
+    def reads_inputs(self) -> bool:
+        """Whether the loss takes the inputs of the samples in the place of targets."""
+        return isinstance(self.loss, BatchLoss) and self.loss.reads_inputs
+
+    @property
+    def decodes_classes(self) -> bool:
+        """Whether outputs decode to classes; a loss of a batch says so."""
+        return not isinstance(self.loss, BatchLoss) or self.loss.names_classes
+
+    def in_batches_of(self, size: int) -> LossOnExpectations:
+        """Return the loss of several batches of equal size that follow each other.
+
+        Args:
+            size: Samples of a batch.
+        """
+        return replace(self, batch_size=size) if self.couples_samples else self
+
+    def _by_batch(self, function: Callable[[NDArray, NDArray], NDArray], outputs: NDArray, targets: NDArray) -> NDArray:
+        """Evaluate a function of the samples of a batch for all batches."""
+        size = self.batch_size
+        if size is None or not self.couples_samples or size == len(outputs):
+            return function(outputs, targets)
+        if len(outputs) % size:
+            raise ValueError(f"expected a multiple of {size} samples, those of a batch, got {len(outputs)}")
+        parts = [slice(start, start + size) for start in range(0, len(outputs), size)]
+        return np.concatenate([function(outputs[part], targets[part]) for part in parts])
+
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return the loss of every sample, shape (samples,).
+        """Return the loss of every sample, or that of its batch, shape (samples,).
 
         Args:
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
         """
-        return self.checked_loss.value(outputs, targets)
+        return self._by_batch(self.checked_loss.value, outputs, targets)
 
     def signals(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return the error signals dL/d<O_o>, shape (samples, outputs).
+        """Return the error signals dL/d<O_o>, shape (samples, outputs); times the samples for a loss of a batch.
 
         Args:
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
         """
-        return self.checked_loss.gradient(outputs, targets)
+        return self._by_batch(self.checked_loss.gradient, outputs, targets)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
         """Return the second derivatives of the loss, shape (samples, outputs, outputs).
@@ -321,7 +360,19 @@ class LossOnExpectations(Cost):
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
         """
-        return self.checked_loss.curvature(outputs, targets)
+        return self._by_batch(self.checked_loss.curvature, outputs, targets)
+
+    def coupling(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """Return the derivatives of the error signals of a loss of a batch by the outputs of all its samples.
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+
+        Returns:
+            Shape (samples, outputs, samples of a batch, outputs).
+        """
+        return self._by_batch(self.checked_loss.coupling, outputs, targets)
 
     def curvature_near(self, outputs: NDArray, targets: NDArray) -> NDArray:
         """Return the second derivatives without a check of the result; not finite outside the domain of the loss.

@@ -62,6 +62,29 @@ class Cost(ABC):
         """Whether targets are values that the outputs should take."""
         return False
 
+    @property
+    def couples_samples(self) -> bool:
+        """Whether the cost of a batch is no mean over its samples; the cost then implements `coupling`."""
+        return False
+
+    @property
+    def reads_inputs(self) -> bool:
+        """Whether it takes the inputs of the samples in the place of targets."""
+        return False
+
+    @property
+    def decodes_classes(self) -> bool:
+        """Whether outputs decode to classes where the samples have some."""
+        return True
+
+    def in_batches_of(self, size: int) -> Cost:
+        """Return the cost of several batches of equal size that follow each other; itself if it couples no samples.
+
+        Args:
+            size: Samples of a batch.
+        """
+        return self
+
     def check(self, targets: NDArray, reach: NDArray) -> None:  # noqa: B027 - most kinds have nothing to check
         """Check that the cost can be evaluated for these targets.
 
@@ -90,7 +113,7 @@ class Cost(ABC):
         raise NotImplementedError
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return the cost of every sample, shape (samples,).
+        """Return the cost of every sample, or its share in that of the batch, shape (samples,).
 
         Args:
             outputs: Shape (samples, outputs), output expectations.
@@ -99,7 +122,9 @@ class Cost(ABC):
         raise NotImplementedError
 
     def signals(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return the error signals: derivatives of `value` with respect to the outputs, shape (samples, outputs).
+        """Return the error signals, shape (samples, outputs).
+
+        They are the derivatives of the summed `value`, or samples times those of the mean, by the outputs.
 
         Args:
             outputs: Shape (samples, outputs), output expectations.
@@ -113,6 +138,20 @@ class Cost(ABC):
         Args:
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
+        """
+        raise NotImplementedError
+
+    def coupling(self, outputs: NDArray, targets: NDArray) -> NDArray:
+        """Return the derivatives of the error signals by the outputs of all samples of their batch.
+
+        `curvature` has those by the outputs of the same sample.
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+            targets: Shape (samples, targets).
+
+        Returns:
+            Shape (samples, outputs, samples of a batch, outputs).
         """
         raise NotImplementedError
 

@@ -53,6 +53,24 @@ class NudgedHamiltonian:
             if size != self.network.num_qubits:
                 raise NetworkError(f"cost acts on {size} qubits, the network has {self.network.num_qubits}")
 
+    def in_batches_of(self, size: int) -> NudgedHamiltonian:
+        """Return the problem of several batches that follow each other; itself if the cost couples no samples.
+
+        Args:
+            size: Samples of a batch.
+        """
+        cost = self.cost.in_batches_of(size)
+        return self if cost is self.cost else replace(self, cost=cost)
+
+    def targets_of(self, inputs: NDArray, targets: NDArray) -> NDArray:
+        """Return what the cost takes as targets of samples: their targets, or their inputs where it reads these.
+
+        Args:
+            inputs: Shape (samples, inputs).
+            targets: Shape (samples, targets).
+        """
+        return inputs if self.cost.reads_inputs else targets
+
     @property
     def num_qubits(self) -> int:
         """Number of qubits."""
@@ -293,9 +311,17 @@ class NudgedHamiltonian:
         Args:
             targets: Shape (samples, targets).
             outputs: Shape (samples, outputs), output expectations of the free phase; used for error signals only.
+
+        Raises:
+            NetworkError: The cost couples samples, so that the nudge of one depends on the means of others.
         """
         if not self.cost.has_signals:
             return None
+        if self.cost.couples_samples:
+            raise NetworkError(
+                "cost: this estimate propagates the shot noise of every sample alone; a loss over a batch goes with a "
+                "contrast of nudged states"
+            )
         assert self.output_map is not None
         assert outputs is not None
         matrix = self.output_map[0]

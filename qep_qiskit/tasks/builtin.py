@@ -11,7 +11,7 @@ from typing import Annotated, Unpack
 import numpy as np
 from annotated_types import Ge, Le
 
-from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.core.limits import Index, NotNegative, check_value
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks.assembly import TaskOptions, task_from_table
@@ -185,21 +185,30 @@ def digits_task(*, seeds: Seeds, test_size: Index = 360, **options: Unpack[TaskO
     return task_from_table("digits", digits(), test_size=test_size, seeds=seeds, **options)
 
 
-def no_data_task(targets: Sequence[float] = ()) -> Task:
-    """Build a task without data: one sample with no inputs.
+def no_data_task(targets: Sequence[float] = (), inputs: Sequence[Sequence[float]] = ()) -> Task:
+    """Build a task without data: one sample with no inputs, or given inputs.
 
     Args:
-        targets: Target numbers of that sample, for a loss on expectations.
+        targets: Target numbers of each sample, for a loss on expectations.
+        inputs: Inputs of the samples, such as two points between which a sensor has to tell; they are not scaled.
+
+    Raises:
+        DataError: The samples do not have equally many inputs.
 
     Example:
         >>> qep.no_data_task().train.num_inputs
         0
     """
-    nothing = np.empty((1, 0))
-    wanted = np.array(targets, dtype=float).reshape(1, -1)
-    sample = Dataset(inputs=nothing, targets=wanted, labels=None, classes=(), input_names=())
+    if len({len(row) for row in inputs}) > 1:
+        raise DataError(
+            f"inputs: expected equally many of each sample, got {', '.join(str(len(row)) for row in inputs)}"
+        )
+    rows = np.array(inputs, dtype=float) if len(inputs) else np.empty((1, 0))
+    wanted = np.tile(np.array(targets, dtype=float), (len(rows), 1))
+    names = tuple(f"x{index}" for index in range(rows.shape[1]))
+    samples = Dataset(inputs=rows, targets=wanted, labels=None, classes=(), input_names=names)
     columns = tuple(f"target{index}" for index in range(len(targets)))
-    return Task(name="no_data", train=sample, test=None, scaling=Scaling.fit(nothing, "none"), target_columns=columns)
+    return Task(name="no_data", train=samples, test=None, scaling=Scaling.fit(rows, "none"), target_columns=columns)
 
 
 def _products(num_bits: int) -> RawTable:
