@@ -175,7 +175,7 @@ class CsvTask(_TableTask):
     """Path of the file; relative paths start at the folder of the configuration."""
     test_file: str | None = None
     """Path of a file with the test rows, with the same columns; by default they are drawn from `file`."""
-    inputs: str | Annotated[list[str | int], Field(min_length=1)]
+    inputs: str | list[str | int]
     """Input columns: names, ranges of names such as `"a:c"` (from a to c), or `"*"` for all that are no targets. With
     `header = false`: numbers from 0, negative ones from the end, and ranges such as `"0:4"` (0 to 3)."""
     target: str | int | None = None

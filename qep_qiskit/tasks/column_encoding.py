@@ -13,7 +13,7 @@ from qep_qiskit.tasks.csv_format import RECOGNISED, CsvFormat
 
 _MOST_NAMES_SHOWN = 20
 _MOST_LETTERS_SHOWN = 40
-_MISSING_TEXTS = frozenset({"", "?", "na", "n/a", "nan", "null"})
+_MISSING_TEXTS = frozenset({"", "?", ".", "na", "n/a", "nan", "null"})
 
 Missing = Literal["error", "drop", "mean"]
 """What is done with missing values."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,11 +22,11 @@ from qep_qiskit.tasks.csv_columns import (
     no_header_hint,
 )
 from qep_qiskit.tasks.csv_format import DECIMAL_COMMA, RECOGNISED, CsvFormat
-from qep_qiskit.tasks.label_check import sorted_names
+from qep_qiskit.tasks.label_check import refuse_two_spellings, sorted_names
 from qep_qiskit.tasks.table import RawTable
 
 _LIKE_A_NUMBER = re.compile(r"\W*\d")
-_MISSING_NUMBERS = frozenset({"-", ".", "none"})
+_MISSING_NUMBERS = frozenset({"-", "none"})
 _FEW_CATEGORIES = 10
 _FILL_IN = "; a missing value: fill it in, or see task.missing"
 
@@ -210,7 +211,7 @@ def _encoding_of(
         )
         if other := next((name for name in texts if name not in names), None):
             raise ConfigError(f"categorical: expected some of the inputs, got {other!r}")
-    categories = {name: sorted_names({cell for cell in _texts(sheet, name) if cell is not None}) for name in texts}
+    categories = {name: _categories(sheet, name) for name in texts}
     if categorical is None and texts:
         warn(
             TextInputsWarning,
@@ -227,11 +228,20 @@ def _encoding_of(
     )
 
 
+def _categories(sheet: _Sheet, name: str) -> tuple[str, ...]:
+    counts = Counter(cell for cell in _texts(sheet, name) if cell is not None)
+    refuse_two_spellings(counts, f"{sheet.path}: column {name!r}", "category")
+    return sorted_names(set(counts))
+
+
 def _holds_categories(sheet: _Sheet, name: str) -> bool:
     """Return whether a column has texts only, at least two different ones."""
-    known = [cell for cell in _cells(sheet, name) if not is_missing(cell)]
+    cells = _cells(sheet, name)
+    if any(_LIKE_A_NUMBER.match(cell) for cell in cells):
+        return False
+    known = [cell for cell in cells if not is_missing(cell)]
     kinds = set(known)
-    if len(kinds) < 2 or any(_LIKE_A_NUMBER.match(cell) or is_number(cell) for cell in kinds):
+    if len(kinds) < 2 or any(map(is_number, kinds)):
         return False
     if len(kinds) > _FEW_CATEGORIES and 2 * len(kinds) > len(known):
         raise DataError(
@@ -299,14 +309,15 @@ def _is_missing_number(cell: str) -> bool:
 
 
 def _number(cell: str, sheet: _Sheet, index: int, name: str) -> float:
-    place, decimal = _location(sheet, index, name), sheet.format.decimal
-    if not cell:
-        raise DataError(f"{place}: the cell is empty{_FILL_IN}")
+    decimal = sheet.format.decimal
     try:
         if "_" in cell or (decimal == "," and "." in cell):  # float() would read 1_0 as ten
             raise ValueError
         value = float(cell.replace(",", ".") if decimal == "," else cell)
     except ValueError:
+        place = _location(sheet, index, name)
+        if not cell:
+            raise DataError(f"{place}: the cell is empty{_FILL_IN}") from None
         hint = ""
         if decimal != "," and DECIMAL_COMMA.fullmatch(cell):
             hint = "; write it with a decimal point, or set task.decimal = ','"
@@ -319,7 +330,7 @@ def _number(cell: str, sheet: _Sheet, index: int, name: str) -> float:
         raise DataError(f"{place}: expected a number, got {shortened(cell)}{hint}") from None
     if not math.isfinite(value):
         hint = _FILL_IN if math.isnan(value) else ""
-        raise DataError(f"{place}: expected a finite number, got {shortened(cell)}{hint}")
+        raise DataError(f"{_location(sheet, index, name)}: expected a finite number, got {shortened(cell)}{hint}")
     return value
 
 
@@ -341,10 +352,11 @@ def _labels(sheet: _Sheet, name: str, classes: Sequence[str] | None) -> list[str
         if sheet.missing == "drop" and is_missing(label) and not is_class:
             labels.append(None)
             continue
-        place = _location(sheet, index, name)
         if not label:
+            place = _location(sheet, index, name)
             raise DataError(f"{place}: the cell is empty; fill it in, or leave out the row by task.missing = 'drop'")
         if classes is not None and not is_class:
+            place = _location(sheet, index, name)
             raise DataError(f"{place}: expected one of the classes {listing(classes)}, got {shortened(label)}")
         labels.append(label)
     return labels

@@ -176,9 +176,9 @@ def _delimiter(lines: Sequence[str], decimal: str | None) -> str:
 def _decimal(path: Path, records: Sequence[Record], delimiter: str) -> Literal[".", ","]:
     if delimiter == ",":
         return "."
-    cells = [(line, cell) for line, row in records for cell in row]
-    commas = [(line, cell) for line, cell in cells if DECIMAL_COMMA.fullmatch(cell)]
-    if not commas or any(_DECIMAL_POINT.fullmatch(cell) for _, cell in cells):
+    signed = [(line, cell) for line, row in records for cell in row if "," in cell or "." in cell]
+    commas = [(line, cell) for line, cell in signed if DECIMAL_COMMA.fullmatch(cell)]
+    if not commas or any(_DECIMAL_POINT.fullmatch(cell) for _, cell in signed):
         return "."
     if all(_PERHAPS_THOUSANDS.fullmatch(cell) for _, cell in commas):
         line, cell = commas[0]

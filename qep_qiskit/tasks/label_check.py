@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from qep_qiskit.core.errors import DataError
-
-_MISSING = frozenset({"?", ".", "na", "n/a", "nan", "null"})
+from qep_qiskit.tasks.column_encoding import is_missing
 
 
 def found_classes(labels: Sequence[str], column: str | None) -> tuple[str, ...]:
@@ -26,19 +25,14 @@ def found_classes(labels: Sequence[str], column: str | None) -> tuple[str, ...]:
     names = sorted_names(set(labels))
     if len(names) < 2:
         raise DataError(f"labels: expected at least two classes, got only {names[0]!r}")
-    counts, seen = Counter(labels), dict[object, str]()
+    counts = Counter(labels)
     for name in names:
-        if name.casefold() in _MISSING:
+        if is_missing(name):
             raise DataError(
-                f"{where}: {name!r} in {_rows(counts[name])} looks like a missing value; remove these rows, or list it "
-                "in task.classes"
+                f"{where}: {name!r} in {_rows(counts[name])} looks like a missing value; leave out these rows by "
+                "task.missing = 'drop', or list it in task.classes"
             )
-        other = seen.setdefault(_spelling(name), name)
-        if other != name:
-            raise DataError(
-                f"{where}: {other!r} ({_rows(counts[other])}) and {name!r} ({_rows(counts[name])}) look like one class "
-                "written in two ways; write one of them, or list both in task.classes"
-            )
+    refuse_two_spellings(counts, where, "class", ", or list both in task.classes")
     values = [_number(name) for name in names]
     hardly_repeat = len(names) > 2 and 2 * len(names) > len(labels)
     if hardly_repeat and None not in values and any(value != round(value) for value in values if value is not None):
@@ -47,6 +41,26 @@ def found_classes(labels: Sequence[str], column: str | None) -> tuple[str, ...]:
             "give the column in task.targets, or list the classes in task.classes"
         )
     return names
+
+
+def refuse_two_spellings(counts: Mapping[str, int], where: str, what: str, otherwise: str = "") -> None:
+    """Refuse names that look like one written in two ways.
+
+    Args:
+        counts: Number of rows of each name.
+        where: Where they stand, for the error.
+        what: What a name stands for.
+        otherwise: What can be done instead of writing one of them.
+
+    Raises:
+        DataError: Two names are spellings of one: '1' and '1.0', 'Yes' and 'yes', '<=50K' and '<=50K.'.
+    """
+    seen: dict[object, str] = {}
+    for name in sorted_names(set(counts)):
+        other = seen.setdefault(_spelling(name), name)
+        if other != name:
+            both = f"{other!r} ({_rows(counts[other])}) and {name!r} ({_rows(counts[name])})"
+            raise DataError(f"{where}: {both} look like one {what} written in two ways; write one of them{otherwise}")
 
 
 def sorted_names(names: set[str]) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from qep_qiskit.cli import sweep
 from qep_qiskit.config import from_file
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.processes import open_pool
+from qep_qiskit.runs.trained import load_run
 
 ROWS = "length,colour,kind\n" + "".join(
     f"{length},{'red' if length > 4 else 'blue'},{'long' if length > 5 else 'short'}\n" for length in range(10)
@@ -62,6 +63,11 @@ def test_a_fold_predicts_and_its_folder_is_named(qep, here, folded, refused):
     (here / "later.csv").write_text("length;colour\n1;blue\n9;red\n")
     predicted = qep("predict", "runs/data/runs/fold=0", "later.csv", "--json")
     assert len(json.loads(predicted.out)["predictions"]) == 2
+    trained = load_run("runs/data/runs/fold=0")
+    assert not np.allclose(*(trained.hamiltonian(row).coeffs for row in ([1, "blue"], [9, "red"])))
+    assert [one["outputs"] for one in json.loads(predicted.out)["predictions"]] == trained.predict(
+        [[1, "blue"], [9, "red"]]
+    ).outputs.tolist()
     (here / "later.csv").write_text("length;colour\n1;green\n")
     assert "row 2, column 'colour': expected one of the categories 'blue', 'red', got 'green'" in refused(
         "predict", "runs/data/runs/fold=0", "later.csv"

@@ -106,6 +106,7 @@ def test_columns_that_are_not_asked_for_are_not_looked_at(write):
         ("a;b;kind\n1,5;2;x\n1.234,5;1;y\n", ["row 3", "column 'a'", "'1.234,5'", "decimal commas"]),
         ("a,b,kind\n1,low,x\n2,3,y\n", ["row 2", "column 'b'", "expected a number, got 'low'", "task.categorical"]),
         ("a,b,kind\n1,low,x\n2,?,y\n3,high,x\n", ["row 3", "column 'b'", "expected a category, got '?'"]),
+        ("a,b,kind\n1,Low,x\n2,low,y\n", ["column 'b': 'Low' (1 row) and 'low' (1 row) look like one category"]),
         (
             "a,b,kind\n" + "".join(f"1,{'x' * (index + 1)},y\n" for index in range(12)),
             ["column 'b'", "12 different texts in 12 rows", "task.categorical"],
