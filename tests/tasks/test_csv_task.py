@@ -214,6 +214,16 @@ def test_means_are_those_of_the_training_rows(write, tmp_path):
     assert rows_from_arrays([[None, "blue"], [float("nan"), "red"]], task).inputs[:, 0].tolist() == [3, 3]
 
 
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.MissingValuesWarning")
+def test_means_know_nothing_of_the_rows_of_the_test(write):
+    path = write("a,y\n" + "".join(f"{2**row if row else ''},{row % 2}\n" for row in range(9)))
+    for fold in range(3):
+        options = {"inputs": ["a"], "target": "y", "scaling": "none", "folds": 3, "fold": fold, "seeds": Seeds(0)}
+        task = csv_task(path, **options, missing="mean")
+        known = set(2.0 ** np.arange(1, 9)) - set(task.test.inputs[:, 0])
+        assert task.columns.means == (pytest.approx(np.mean(list(known)), abs=1e-10),)
+
+
 def test_rows_to_predict_are_not_dropped(write, tmp_path):
     with pytest.warns(MissingValuesWarning):
         task = mixed(write(MIXED + "?,blue,y\n"), missing="drop")
