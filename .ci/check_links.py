@@ -23,7 +23,7 @@ class Page(HTMLParser):
         link = found.get("href") if tag == "a" else found.get("src") if tag == "img" else None
         if link is not None:
             self.links.append(link)
-        if tag == "img" and not found.get("alt"):
+        if tag == "img" and found.get("alt", "") in ("", link):
             self.silent.append(link or "")
 
 

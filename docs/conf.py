@@ -1,10 +1,13 @@
-"""Settings of the documentation site: ``sphinx-build -W -n docs build/docs`` (extra ``docs``)."""
+"""Settings of the documentation site: ``sphinx-build -W docs build/docs`` (extra ``docs``)."""
 
 import os
 import re
 import sys
 from pathlib import Path
-from typing import Any
+
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
 
 import qep_qiskit
 
@@ -42,9 +45,11 @@ add_module_names = False
 toc_object_entries = False
 autosummary_generate = False
 autodoc_class_signature = "mixed"
-autodoc_default_options = {"members": True, "undoc-members": False, "show-inheritance": False}
+autodoc_default_options = {"members": True}
 _ROUTING = ["fit", "partial_fit", "predict", "predict_proba", "score"]
-autodoc_default_options["exclude-members"] = ", ".join(f"set_{name}_request" for name in _ROUTING)
+autodoc_default_options["exclude-members"] = ", ".join(
+    ["get_metadata_routing", *(f"set_{name}_request" for name in _ROUTING)]
+)
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
@@ -53,7 +58,6 @@ autodoc_mock_imports = ["torch"]
 python_maximum_signature_line_length = 88
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
-napoleon_use_ivar = True
 napoleon_use_rtype = False
 
 html_theme = "pydata_sphinx_theme"
@@ -70,24 +74,33 @@ html_sidebars = {"index": []}
 html_show_sourcelink = False
 copybutton_exclude = ".linenos, .gp, .go"
 
-_ARRAYS = re.compile(r"(?:numpy\.)?ndarray\[tuple\[(?:Any|int), \.\.\.\], dtype\[(?:numpy\.)?(\w+)\]\]")
+_SHORT = {
+    re.compile(r"ndarray\[tuple\[(?:Any|int), \.\.\.\], dtype\[[^\]]*\]\]"): "NDArray",
+    re.compile(r"_Buffer \| _SupportsArray.*?_NestedSequence\[complex \| bytes \| str\]"): "ArrayLike",
+}
 
 
-def short_signature(*found: Any) -> tuple[str, str] | None:
-    """Return a signature with short names of types."""
-    signature, result = found[-2:]
-    return tuple(_ARRAYS.sub("NDArray", part) if part else part for part in (signature, result))
+def with_short_arrays(app: Sphinx, doctree: nodes.document) -> None:
+    """Write NDArray and ArrayLike in signatures where Sphinx writes all that they may be."""
+    kinds = (addnodes.desc_parameter, addnodes.desc_returns, addnodes.desc_annotation)
+    for node in doctree.findall(lambda node: isinstance(node, kinds)):
+        text = node.astext()
+        for long, short in _SHORT.items():
+            text = long.sub(short, text)
+        if text != node.astext():
+            node.children = [nodes.Text(text.removeprefix(" -> "))]
 
 
-def as_text(app: Any, what: str, name: str, found: Any, options: Any, lines: list[str]) -> None:
-    """Escape plain text that is a mark of reStructuredText: |g|, and names that end in an underscore."""
+def as_text(app: Sphinx, what: str, name: str, found: object, options: object, lines: list[str]) -> None:
+    """Escape plain text of docstrings that would be a mark: |g|, names like x_, and colons of properties."""
     for number, line in enumerate(lines):
-        if line.lstrip().startswith((">>>", "...")):
-            continue
-        lines[number] = re.sub(r"(?<![`\\])\|", r"\\|", re.sub(r"(?<!`)(\b\w+)_(?=[\s,.)]|$)", r"\1\\_", line))
+        if not line.lstrip().startswith((">>>", "...")):
+            lines[number] = re.sub(r"(?<![`\\])\|", r"\\|", re.sub(r"(?<!`)(\b\w+)_(?=[\s,.)]|$)", r"\1\\_", line))
+    if what in ("property", "attribute") and lines:
+        lines[0] = lines[0].replace(": ", " – ")
 
 
-def setup(app: Any) -> None:
+def setup(app: Sphinx) -> None:
     """Connect the functions above."""
-    app.connect("autodoc-process-signature", short_signature)
+    app.connect("doctree-read", with_short_arrays)
     app.connect("autodoc-process-docstring", as_text, priority=400)
