@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
 from pydantic import Field
 from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.named import imported, is_named
+from qep_qiskit.config.own_source import file_of, say_changed, source_of
 from qep_qiskit.config.section import Section, same_as
 from qep_qiskit.core.errors import ConfigError, NetworkError
 from qep_qiskit.core.limits import Index
@@ -56,6 +58,10 @@ class CostSection(Section):
         """Key of the Pauli strings of the cost; None where there are none, as required for atoms."""
         return None
 
+    def beside(self, folder: Path) -> Self:
+        """Return the section with the content of its source files, which are searched in a folder."""
+        return self
+
     def build(self, network: Network, task: Task) -> Cost:
         """Return the cost.
 
@@ -100,14 +106,33 @@ class LossCost(CostSection):
     kind: Literal["loss"]
     loss: str = "squared_error"
     """``squared_error``, ``cross_entropy``, ``negative_abs`` (minus the sum of |<O>|, without targets), or
-    ``module:name`` of a user-defined loss. Of all samples of a batch: ``contrastive`` (outputs of one class close, of
+    ``module:name`` of a user-defined loss; the module is searched in the folder of the configuration, in the working
+    directory, and among installed packages. Of all samples of a batch: ``contrastive`` (outputs of one class close, of
     different classes apart) and ``sensitivity`` (minus the change of outputs by inputs)."""
+    source: str | None = None
+    """Source text of the module of a user-defined loss, unless it is installed; filled in when the configuration is
+    read, so that a run keeps its loss."""
+    source_file: str | None = None
+    """File of that source text; filled in."""
     gain: float = same_as(CrossEntropy, "gain")
     """Factor on the expectations in the softmax of the cross-entropy."""
     margin: float = same_as(Contrastive, "margin")
     """Distance of the outputs of different classes beyond which the contrastive loss is zero."""
     observables: list[str] | None = Field(default=None, min_length=1)
     """Outputs instead of Z of the output spins: Pauli strings, or sums such as ``0.2 - 0.08 Z0 Z1``."""
+
+    def beside(self, folder: Path) -> Self:
+        """Return the section with the source text of a user-defined loss.
+
+        Raises:
+            ConfigError: The file cannot be read.
+        """
+        if self.source is not None or self.loss in LOSSES or not is_named(self.loss):
+            return self
+        file = file_of(self.loss.partition(":")[0], folder)
+        if file is None:
+            return self
+        return self.model_copy(update={"source": source_of("cost.loss", file), "source_file": str(file)})
 
     @property
     def one_hot(self) -> bool:
@@ -163,7 +188,9 @@ class LossCost(CostSection):
             raise ConfigError(
                 f"cost.loss: expected {', '.join(LOSSES.kinds)} or module:name of your own, got '{self.loss}'"
             )
-        found = imported("cost.loss", self.loss)
+        if self.source is not None and self.source_file is not None:
+            say_changed("cost.loss", self.source, Path(self.source_file))
+        found = imported("cost.loss", self.loss, self.source, self.source_file or "")
         if not all(hasattr(found, method) for method in ("value", "gradient", "curvature")):
             raise ConfigError(
                 f"cost.loss: '{self.loss}' has no value, gradient and curvature; wrap a plain function in CustomLoss"

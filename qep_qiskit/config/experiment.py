@@ -147,7 +147,8 @@ def build(config: Config, task: Task | None = None) -> Experiment:
 
 
 def _built(config: Config, task: Task | None) -> Experiment:
-    config = config.model_copy(update={"network": config.network.beside(Path.cwd())})
+    here = Path.cwd()
+    config = config.model_copy(update={"network": config.network.beside(here), "cost": config.cost.beside(here)})
     config = resolved_config(config)
     with keys(config, "network"):
         ahead = config.network.qubits_ahead

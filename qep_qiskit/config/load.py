@@ -45,7 +45,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     content.setdefault("name", path.stem)
     config, folder = check_config(content, str(path)), path.resolve().parent
     return config.model_copy(
-        update={name: getattr(config, name).beside(folder) for name in ("task", "network", "preparation")}
+        update={name: getattr(config, name).beside(folder) for name in ("task", "network", "cost", "preparation")}
     )
 
 

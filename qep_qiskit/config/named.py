@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import json
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from qiskit.providers import BackendV2
 
+from qep_qiskit.config.own_source import module_of, searching
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.device.service import RemoteDevice
 
@@ -24,24 +24,26 @@ def is_named(text: str) -> bool:
     return bool(colon) and all(part.isidentifier() for part in module.split(".")) and name.isidentifier()
 
 
-def imported(key: str, text: str) -> Any:
-    """Import the object of a name, from the working directory or from installed packages.
+def imported(key: str, text: str, source: str | None = None, file: str = "") -> Any:
+    """Import the object of a name, from a source text, the working directory or installed packages.
 
     Args:
         key: Key of the configuration, for messages.
         text: ``package.module:name``.
+        source: Source text of the module; None to search it.
+        file: File of the source text.
 
     Raises:
         ConfigError: The object cannot be imported.
     """
     module, _, name = text.partition(":")
-    sys.path.insert(0, str(Path.cwd()))
     try:
-        return getattr(importlib.import_module(module), name)
+        if source is not None:
+            return getattr(module_of(module, source, Path(file)), name)
+        with searching(Path.cwd()):
+            return getattr(importlib.import_module(module), name)
     except Exception as error:  # a user's module may raise anything
         raise ConfigError(f"{key}: cannot import '{text}' ({type(error).__name__}: {error})") from error
-    finally:
-        sys.path.pop(0)
 
 
 def provider_backend(text: str, options: Mapping[str, Any]) -> BackendV2 | RemoteDevice:
