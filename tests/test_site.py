@@ -41,6 +41,7 @@ def test_every_tutorial_is_a_notebook_in_the_table_of_tutorials(path):
 def test_every_public_name_is_in_the_reference_once():
     texts = [path.read_text(encoding="utf-8") for path in sorted((DOCS / "reference" / "api").glob("*.md"))]
     names = [name.rpartition(".")[2] for text in texts for name in ENTRY.findall(text)]
+    assert set(qep.__all__) - set(names) == set(), "add them to a page of docs/reference/api"
     assert sorted(names) == sorted([*qep.__all__, "jax_function", "QEPModule"])
 
 
