@@ -123,6 +123,7 @@ class Trainer:
         task_is_checked: Whether `check_task` was already called for this task.
         stop_requested: Whether the run stops at the next opportunity; set by `request_stop`.
         job_note: Message about the job that the run waited for when the executor paused; set by `run`.
+        evaluations: Last evaluations of whole sets of samples, None before the first; set by `run`.
 
     Raises:
         ConfigError: A callback does not derive from `Callback`.
@@ -157,6 +158,7 @@ class Trainer:
     task_is_checked: bool = False
     stop_requested: bool = False
     job_note: str = ""
+    evaluations: EpochEvaluations | None = None
 
     def __post_init__(self) -> None:
         for callback in self.callbacks:
@@ -390,6 +392,7 @@ class Trainer:
             found: Evaluations after the last step.
             part: Prefix of the training values of `found` in the record.
         """
+        self.evaluations = found
         record = self._stamped("epoch", **epoch_values(self.task, tally, {part: found.train, "test": found.test}))
         for callback in self.callbacks:
             callback.on_epoch(self, record)

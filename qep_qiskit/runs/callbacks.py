@@ -110,6 +110,28 @@ class Checkpoints(Callback):
             self._save(trainer)
 
 
+class LastOutputs(Callback):
+    """Keep the outputs of the evaluations after the last epoch, for the figures of the report.
+
+    Args:
+        folder: Folder of the run.
+    """
+
+    def __init__(self, folder: RunFolder) -> None:
+        self._folder = folder
+
+    def on_epoch(self, trainer: Trainer, record: Record) -> None:
+        """Write the outputs after the last epoch.
+
+        Args:
+            trainer: The trainer.
+            record: The record; not used.
+        """
+        if trainer.state.epoch >= trainer.settings.epochs and trainer.evaluations is not None:
+            found = {"train": trainer.evaluations.train, "test": trainer.evaluations.test}
+            self._folder.write_outputs({part: one for part, one in found.items() if one is not None})
+
+
 class AppliedJobs(Callback):
     """Mark device jobs in the ledger as used once a checkpoint contains their results, and close the ledger at the end.
 

@@ -4,6 +4,7 @@ config.json       the resolved configuration, with versions
 data.npz          training and test samples, scaled, with the scaling
 metrics.jsonl     one line per step and per epoch
 checkpoint.npz    weights, optimiser state and counters; replaced atomically
+outputs.npz       outputs of all samples after the last epoch, with standard errors
 weights.json      weights by name, before and after (at the end)
 summary.json      the table printed at the end
 *.png             figures (at the end)
@@ -19,11 +20,18 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import FolderBusyError, RunFolderError
 from qep_qiskit.core.files import Hold, hold, make_folder, remove_leftovers, write_atomically
+from qep_qiskit.core.npz import arrays_of
+from qep_qiskit.learning import Evaluation
 from qep_qiskit.learning.state import TrainingState, load_state, save_state
 from qep_qiskit.runs.versions import require_no_newer
 from qep_qiskit.tasks import Task, load_task, save_task
@@ -189,6 +197,33 @@ class RunFolder:
             content: What it holds.
         """
         write_atomically(self.path / name, (json.dumps(content, indent=1) + "\n").encode())
+
+    def write_outputs(self, found: Mapping[str, Evaluation]) -> None:
+        """Write the outputs of evaluations atomically.
+
+        Args:
+            found: Evaluations of the "train" and the "test" samples; those without outputs are left out.
+        """
+        arrays: dict[str, NDArray] = {}
+        for part, one in found.items():
+            if one.outputs is not None and one.output_errors is not None:
+                arrays |= {part: one.outputs, f"{part}_errors": one.output_errors}
+        if arrays:
+            content = BytesIO()
+            np.savez(content, allow_pickle=False, **arrays)
+            write_atomically(self.path / "outputs.npz", content.getvalue())
+
+    def outputs(self) -> dict[str, NDArray]:
+        """Return outputs by set of samples and their standard errors under the name with ``_errors``; empty without.
+
+        Raises:
+            RunFolderError: The file is damaged.
+        """
+        path = self.path / "outputs.npz"
+        try:
+            return arrays_of(path.read_bytes()) if path.is_file() else {}
+        except (ValueError, BadZipFile) as error:
+            raise RunFolderError(f"{path}: is damaged ({error})") from error
 
     def records(self) -> list[dict[str, Any]]:
         """Return all complete lines of the metrics file."""

@@ -12,6 +12,7 @@ from qep_qiskit.report.network_view import network_view
 from qep_qiskit.report.run_page import Picture, RunSection, run_page
 from qep_qiskit.report.style import save_figure
 from qep_qiskit.report.tables import training_summary
+from qep_qiskit.runs.answers import answer_figures
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.overview import RunOverview, diagnostic_rows, overview_of, shown
 from qep_qiskit.runs.summary import number_rows, warning_rows, write_numbers
@@ -19,6 +20,9 @@ from qep_qiskit.tasks import Task
 
 FIGURES = {
     "learning_curve.png": ("Learning curve", "Bands are one standard error; the upper axis counts shots."),
+    "confusion_matrix.png": ("Confusion matrix", "How many samples of each class are taken for each class."),
+    "predictions.png": ("Predictions", "After the last epoch, in the units of the data; bars are one standard error."),
+    "decision_map.png": ("Decision map", "Classes by exact states over the plane of the inputs, with all samples."),
     "network.png": ("Network", "Weights before and after the training, by colour."),
 }
 """Figures of a run by file: title and caption."""
@@ -44,6 +48,8 @@ def write_report(folder: RunFolder, experiment: Experiment, state: TrainingState
         rows.append(("network.png", "left out: not only ZZ, X and Z"))
     else:
         save_figure(network_picture(view, name), folder.path / "network.png")
+    for file, figure in answer_figures(folder, experiment, state).items():
+        save_figure(figure, folder.path / file)
     write_page(folder)
     return training_summary(rows, title=name)
 

@@ -17,7 +17,7 @@ from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.remote import Pace, RemoteExecutor
 from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.learning import Callback, Record, Trainer, TrainingState
-from qep_qiskit.runs.callbacks import AppliedJobs, Checkpoints, MetricsFile
+from qep_qiskit.runs.callbacks import AppliedJobs, Checkpoints, LastOutputs, MetricsFile
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.versions import naming_versions, versions
 from qep_qiskit.runs.workers import stop_wanted
@@ -225,11 +225,12 @@ def trainer_in(
     folder.cut_metrics(state)
     if executor is not None:
         saving = Checkpoints(folder, every_seconds=0.0, at_most_every=0.0)
-        callbacks: tuple[Callback, ...] = (MetricsFile(folder), saving, AppliedJobs(executor.ledger), *watchers)
-        trainer = replace(experiment, executor=executor).trainer(callbacks=callbacks, state=state)
+        kept = (MetricsFile(folder), LastOutputs(folder), saving, AppliedJobs(executor.ledger))
+        trainer = replace(experiment, executor=executor).trainer(callbacks=(*kept, *watchers), state=state)
         executor.stopping = lambda: trainer.stop_requested
         return trainer
-    return experiment.trainer(callbacks=(MetricsFile(folder), Checkpoints(folder), *watchers), state=state)
+    callbacks = (MetricsFile(folder), LastOutputs(folder), Checkpoints(folder), *watchers)
+    return experiment.trainer(callbacks=callbacks, state=state)
 
 
 class StopWhereWanted(Callback):

@@ -150,7 +150,9 @@ def call(*arguments):
     return Result(code, out.getvalue(), err.getvalue())
 
 
-_DRAWING = {name: getattr(report, name) for name in ("learning_curve", "network_picture", "save_figure")}
+_DRAWING = {
+    name: getattr(report, name) for name in ("learning_curve", "network_picture", "answer_figures", "save_figure")
+}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -159,6 +161,7 @@ def undrawn():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(report, "learning_curve", lambda *_: None)
         patch.setattr(report, "network_picture", lambda *_: None)
+        patch.setattr(report, "answer_figures", lambda *_: {})
         patch.setattr(report, "save_figure", lambda _, path: path.touch())
         yield
 
