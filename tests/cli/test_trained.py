@@ -206,3 +206,19 @@ def test_json_beside_the_table(qep, copied, rows, here):
     result = qep("predict", copied("flowers"), rows, "--out", "found.csv", "--json")
     assert json.loads(result.out)["output_names"]
     assert (here / "found.csv").is_file()
+
+
+def test_training_in_memory_is_the_run_of_the_command(here, runs):
+    """Weights and history of the run folder; and saved, a folder that goes on."""
+    trained = qep_package.train(qep_package.from_file("exact.toml"))
+    kept = qep_package.load_run(runs / "exact")
+    assert trained.weights == kept.weights
+    assert [{**record, "seconds": 0} for record in trained.records] == [{**r, "seconds": 0} for r in kept.records]
+    folder = trained.save(here / "saved")
+    assert json.loads((folder / "weights.json").read_text()) == json.loads((runs / "exact/weights.json").read_text())
+
+
+def test_jobs_of_a_device_are_not_trained_in_memory(service, here):
+    experiment = qep_package.from_file("circuits.toml", ["execution.backend=ibm_stand_in"])
+    with pytest.raises(ConfigError, match="need the ledger of a run folder; use 'qep train'"):
+        qep_package.train(experiment)
