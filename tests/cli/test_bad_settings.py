@@ -191,7 +191,7 @@ WEIGHTS = [
 COSTS = [
     (
         "cost={kind='loss', loss='squarederror'}",
-        "cost.loss: expected squared_error, cross_entropy, negative_abs or module:name",
+        "cost.loss: expected squared_error, cross_entropy, negative_abs, contrastive, sensitivity or module:name",
     ),
     ("cost={kind='loss', loss='no_such_module:x'}", "cost.loss: cannot import 'no_such_module:x'"),
     ("cost={kind='loss', loss='json:nothing'}", "cost.loss: cannot import 'json:nothing'"),

@@ -8,7 +8,7 @@ from qep_qiskit.core.errors import UnreachableTargetWarning
 
 _OWN = """
 import numpy as np
-from qep_qiskit import CustomLoss
+from qep_qiskit import BatchLoss, CustomLoss
 nan = CustomLoss(lambda o, y: np.sqrt((o - y).sum(axis=1)))
 inf = CustomLoss(lambda o, y: -np.log(np.maximum(0, o * np.sign(y))).sum(axis=1))
 scalar = CustomLoss(lambda o, y: ((o - y) ** 2).mean())
@@ -16,6 +16,19 @@ elements = CustomLoss(lambda o, y: (o - y) ** 2)
 half = CustomLoss(lambda o, y: ((o - y) ** 2).sum(axis=1), lambda o, y: o - y)
 good = CustomLoss(lambda o, y: ((o - y) ** 2).sum(axis=1), lambda o, y: 2 * (o - y))
 late = CustomLoss(lambda o, y: np.where(abs(o) == 1.0, np.nan, (o - y) ** 2).sum(axis=1))
+
+
+class Spread(BatchLoss):
+    "The squared error, less the variance of the outputs over the batch."
+
+    def value(self, o, y):
+        return ((o - y) ** 2).sum(axis=1).mean() - o.var(axis=0).sum()
+
+    def gradient(self, o, y):
+        return 2 * (o - y) / len(o) - 2 * (o - o.mean(axis=0)) / len(o)
+
+
+spread = Spread()
 """
 
 _ENTROPY = """
@@ -77,6 +90,21 @@ def test_a_good_loss_of_ones_own_trains_as_the_shipped_one(qep, own, here, recor
     losses = [[record["loss"] for record in records(out) if "loss" in record] for out in ("own", "shipped")]
     assert len(losses[0]) == 6
     assert losses[0] == pytest.approx(losses[1])
+
+
+def test_a_loss_over_the_batch_of_ones_own(qep, own, records):
+    """It is lowered, and its evaluation of the whole set is that of the batch at the same weights."""
+    words = ("--set", "training.batch_size=4", "--set", "training.epochs=4", *own("spread"))
+    words += ("--set", "measurement.shots=exact")
+    assert qep("train", "exact.toml", "--out", "run", *words).code == 0
+    losses = [record["loss"] for record in records("run") if "loss" in record]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[0] == pytest.approx(records("run")[0]["train_loss"])
+
+
+def test_one_shot_of_a_loss_over_the_batch(refused, own):
+    said = refused("train", "exact.toml", "--set", "measurement.shots=1", *own("spread"))
+    assert "measurement.shots: a loss over a batch takes at least 2 shots" in said
 
 
 @pytest.mark.parametrize("targets", ["[0.3, 0.3]", "[0.5]", "[1, -1]"])

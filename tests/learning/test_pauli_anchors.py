@@ -192,3 +192,30 @@ class TestPhaseExplorationFromItsConfig:
         from_file(CLUSTER, ["training.epochs=51"]).trainer([losses]).run()
         assert losses.found == pytest.approx(explored_densely(51), abs=1e-8)
         assert {step: losses.found[step] for step in PUBLISHED} == pytest.approx(PUBLISHED, abs=0.5e-6)
+
+
+PUBLISHED_SENSORS = {  # two field strengths, the coupling, and the sensitivity at the end of the published runs
+    "first": (-0.4207067481651259, -0.45286580773381535, -0.9122442395417603, 1.864143036911563),
+    "second": (0.20929322089342, 0.279383317431698, 0.0, 2.036481361952692),
+}
+
+
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.DegenerateGroundStateWarning")
+@pytest.mark.parametrize("run", PUBLISHED_SENSORS)
+def test_published_sensitivity(run):
+    one, two, coupling, sensitivity = PUBLISHED_SENSORS[run]
+    experiment = from_file(CONFIG.with_name("sensing.toml"), [f"task.inputs=[[{one}],[{two}]]"])
+    data, weights = experiment.task.train, np.array([0.0, coupling])
+    found = exact_gradient(experiment.estimator.hamiltonian, weights, data.inputs, data.targets)
+    assert found.cost == pytest.approx(-sensitivity, abs=1e-9)
+
+
+@pytest.mark.deep
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning")
+def test_sensor_is_trained_beyond_the_published_sensitivity():
+    """The shipped configuration at a constant rate, in a third of its steps."""
+    trainer = from_file(CONFIG.with_name("sensing.toml"), ["training.epochs=30", "update.decay=constant"]).trainer()
+    trainer.run()
+    data = trainer.task.train
+    found = exact_gradient(trainer.estimator.hamiltonian, trainer.weights, data.inputs, data.targets)
+    assert found.cost < -2.036
