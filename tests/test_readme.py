@@ -12,7 +12,7 @@ from qep_qiskit.config.reference import configuration_page
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
-NAMES = "init|train|resume|predict|gradient|circuits|sweep|budget|plan"
+NAMES = "init|show|train|resume|predict|gradient|circuits|sweep|budget|plan"
 DOCS = [page.read_text(encoding="utf-8") for page in sorted((ROOT / "docs").rglob("*.md"))]
 COMMANDS = dict.fromkeys(
     re.findall(rf"^(?:\.venv/bin/)?(qep (?:{NAMES})[^#&\n]*)", "\n".join([README, *DOCS]), flags=re.MULTILINE)

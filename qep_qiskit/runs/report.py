@@ -13,6 +13,7 @@ from qep_qiskit.report.run_page import Picture, RunSection, run_page
 from qep_qiskit.report.style import save_figure
 from qep_qiskit.report.tables import training_summary
 from qep_qiskit.runs.answers import answer_figures
+from qep_qiskit.runs.baseline import logistic_baseline
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.overview import RunOverview, diagnostic_rows, overview_of, shown
 from qep_qiskit.runs.summary import number_rows, warning_rows, write_numbers
@@ -40,7 +41,7 @@ def write_report(folder: RunFolder, experiment: Experiment, state: TrainingState
         The summary as a table for the terminal.
     """
     name, network, task = experiment.config.name, experiment.network, experiment.task
-    summary = write_numbers(folder, network.layout.names, state)
+    summary = write_numbers(folder, network.layout.names, state, **logistic_baseline(task))
     save_figure(learning_curve(folder.records(), name), folder.path / "learning_curve.png")
     view = network_view(network, state, task.train.input_names)
     rows = [*number_rows(summary), *warning_rows(summary), *_scaled_targets(task)]

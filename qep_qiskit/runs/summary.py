@@ -17,20 +17,23 @@ from qep_qiskit.runs.warning_summary import closing
 _PARTS = {"train": "train {} (mean over the last epoch)", "final_train": "train {} (final weights)", "test": "test {}"}
 
 
-def write_numbers(folder: RunFolder, names: Sequence[str], state: TrainingState) -> dict[str, Any]:
+def write_numbers(
+    folder: RunFolder, names: Sequence[str], state: TrainingState, **others: float | None
+) -> dict[str, Any]:
     """Write the weights and then the summary of a finished run; where the summary exists, the weights exist as well.
 
     Args:
         folder: Folder of the run.
         names: Names of the weights.
         state: Training state at the end.
+        **others: More numbers of the summary, by name.
 
     Returns:
         The summary.
     """
     pairs = zip(names, state.initial_weights.tolist(), state.weights.tolist(), strict=True)
     folder.write_json("weights.json", {weight: {"start": start, "end": end} for weight, start, end in pairs})
-    summary = run_summary(folder.records(), state) | device_use(folder)
+    summary = run_summary(folder.records(), state) | device_use(folder) | others
     folder.write_json("summary.json", summary)
     return summary
 
@@ -49,6 +52,12 @@ def number_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
             if value is not None:
                 name = f"rms error of {what.removeprefix('rmse_')}" if what.startswith("rmse_") else what
                 rows.append((label.format(name), value_with_error(value, summary[f"{part}_{what}_se"])))
+    for part in ("train", "test"):
+        name = f"baseline_{part}_accuracy"
+        if name in summary:
+            rows.append(
+                (f"{part} accuracy of logistic regression", value_with_error(summary[name], summary[f"{name}_se"]))
+            )
     rows += [("shots", f"{summary['shots']:,}"), ("circuits", f"{summary['circuits']:,}")]
     rows.append(("seconds", f"{summary['seconds']:.1f}"))
     rows += [("jobs", f"{summary['jobs']:,}")] if "jobs" in summary else []
