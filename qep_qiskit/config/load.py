@@ -103,9 +103,13 @@ def _count_wanted(problem: ErrorDetails) -> str:
 _KINDS_OF_VALUES = {
     "bool_type": "true or false",
     "list_type": "a list",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "string_type": "text",
     "finite_number": "a finite number",
 }
-_KINDS_IN_UNIONS = _KINDS_OF_VALUES | {"int_type": "a number", "float_type": "a number", "string_type": "text"}
+_KINDS_IN_UNIONS = _KINDS_OF_VALUES | {"int_type": "a number"}
 
 
 def _expected(problems: Sequence[ErrorDetails], chosen: ErrorDetails) -> str:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self
 
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
-from qep_qiskit.config.kinds import OneOf, section_registry
+from qep_qiskit.config.kinds import OneOf, refused, section_registry
 from qep_qiskit.config.section import Section, same_as
 from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.core.seeds import Seeds
@@ -206,6 +206,13 @@ class CsvTask(_TableTask):
     """Parts for cross-validation in place of `test_fraction`: `qep train` trains a run for each as the test set."""
     fold: int | None = same_as(csv_task, "fold", default=None)
     """The part that is the test set, from 0. By default `qep train` trains all, and other commands take the first."""
+
+    @field_validator("inputs")
+    @classmethod
+    def _some(cls, inputs: str | list[str | int]) -> str | list[str | int]:
+        if not inputs:
+            raise refused(f"expected at least one column, got {inputs!r}")
+        return inputs
 
     @property
     def files(self) -> tuple[str, ...]:

@@ -155,7 +155,7 @@ def test_message(sections, message):
 def test_lengths_of_lists_are_told_in_plain_words(sections):
     with pytest.raises(ConfigError) as caught:
         check(**sections)
-    assert "after validation" not in str(caught.value)
+    assert not any(word in str(caught.value) for word in ("after validation", "valid string"))
 
 
 @pytest.mark.parametrize(
