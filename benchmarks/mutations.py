@@ -34,11 +34,12 @@ MODULES = {
     "batches": ("qep_qiskit/measurement/batches.py", "tests/measurement/test_batches.py"),
     "inversion": ("qep_qiskit/outcomes/inversion.py", "tests/measurement/test_inversion.py"),
     "extrapolation": ("qep_qiskit/measurement/extrapolation.py", "tests/measurement/test_extrapolation.py"),
-    "prepared": ("qep_qiskit/outcomes/states.py", "tests/preparation/test_classical.py"),
+    "known states": ("qep_qiskit/outcomes/known_states.py", "tests/preparation/test_classical.py"),
     "readout errors": ("qep_qiskit/execution/readout_errors.py", "tests/execution/test_readout_errors.py"),
     "folding": ("qep_qiskit/execution/folding.py", "tests/execution/test_folding.py"),
     "twirled readout": ("qep_qiskit/execution/twirled_readout.py", "tests/execution/test_twirled_readout.py"),
     "fractional": ("qep_qiskit/execution/fractional.py", "tests/execution/test_fractional.py"),
+    "ramp": ("qep_qiskit/preparation/ramp.py", "tests/preparation/test_adiabatic.py"),
     "adiabatic": ("qep_qiskit/preparation/adiabatic.py", "tests/preparation/test_adiabatic.py"),
     "exact": ("qep_qiskit/preparation/exact.py", "tests/preparation/test_exact.py tests/preparation/test_levels.py"),
     "thermal": ("qep_qiskit/preparation/thermal.py", "tests/preparation/test_thermal.py"),
@@ -83,7 +84,7 @@ MUTATIONS = [
     Mutation("inversion", "signs[1, qubit], signs[0, qubit]", "signs[0, qubit], signs[1, qubit]"),
     Mutation("extrapolation", "increasing=True", "increasing=False"),
     # execution
-    Mutation("prepared", "axis=1, bitorder=", "axis=1, bitorder='big' or "),
+    Mutation("known states", "axis=1, bitorder=", "axis=1, bitorder='big' or "),
     Mutation(
         "readout errors",
         "self.flip_probabilities[1] - self.flip_probabilities[0]",
@@ -93,7 +94,7 @@ MUTATIONS = [
     Mutation("twirled readout", "-(-shots // min(", "(shots // min("),
     Mutation("fractional", "(turns % 2)", "(turns % 1)"),
     # preparation
-    Mutation("adiabatic", "+ 0.5) / self.steps", "+ 1.0) / self.steps"),
+    Mutation("ramp", "+ 0.5) / self.steps", "+ 1.0) / self.steps"),
     Mutation("adiabatic", "[(g, 0.5) for g", "[(g, 1.0) for g"),
     Mutation("exact", "levels[:, self.level], _gaps", "levels[:, 0], _gaps"),
     Mutation("thermal", "np.exp((lowest - levels) / temperature)", "np.exp((lowest - levels) * temperature)"),
