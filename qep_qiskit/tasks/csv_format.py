@@ -19,13 +19,13 @@ _PERHAPS_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}")
 _DELIMITERS = (";", "\t", "|", ",")
 _LINES_LOOKED_AT = 50
 
-Record = tuple[int, list[str]]
+NumberedRow = tuple[int, list[str]]
 """Number of the line at which a row begins, from 1, and its cells without spaces around them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvFormat:
-    """How a CSV file is written; what is None is recognised in each file.
+    r"""How a CSV file is written; what is None is recognised in each file.
 
     Args:
         header: Whether the first row has the names of the columns; without, columns are numbers from 0.
@@ -39,10 +39,13 @@ class CsvFormat:
         ConfigError: A value cannot be used.
 
     Example:
-        >>> layout = qep.CsvFormat(header=False)
-        >>> task = qep.csv_task("configs/iris.csv", inputs="0:4", target=4, layout=layout, seeds=qep.Seeds(0))
-        Traceback (most recent call last):
-        qep_qiskit.core.errors.DataError: configs/iris.csv: row 1, column '0': expected a number, got 'sepal_length_cm'
+        >>> import tempfile
+        >>> path = f"{tempfile.mkdtemp()}/table.csv"
+        >>> _ = open(path, "w").write("0,5;low\n1,5;low\n2,5;high\n3,5;high\n")
+        >>> semicolons = qep.CsvFormat(header=False, delimiter=";", decimal=",")
+        >>> task = qep.csv_task(path, inputs=[0], target=1, layout=semicolons, test_fraction=0.0, seeds=qep.Seeds(0))
+        >>> task.train.num_samples, task.train.classes
+        (4, ('high', 'low'))
     """
 
     header: bool = True
@@ -68,7 +71,7 @@ class CsvFormat:
                     f"encoding: expected the name of an encoding, such as 'latin-1', got {self.encoding!r}"
                 ) from None
 
-    def read(self, path: Path) -> tuple[list[Record], CsvFormat]:
+    def read(self, path: Path) -> tuple[list[NumberedRow], CsvFormat]:
         """Return the rows of a file, and its format with everything recognised. Blank lines are left out.
 
         A blank line in the middle of a table of one column is an empty cell.
@@ -137,11 +140,11 @@ def _text(path: Path, encoding: str | None) -> str:
         ) from None
 
 
-def _records(path: Path, lines: Sequence[str], delimiter: str) -> list[Record]:
+def _records(path: Path, lines: Sequence[str], delimiter: str) -> list[NumberedRow]:
     if delimiter == " ":
         lines = [line.strip(" ") for line in lines]
     reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
-    records: list[Record] = []
+    records: list[NumberedRow] = []
     line = 1
     try:
         for cells in reader:
@@ -173,7 +176,7 @@ def _delimiter(lines: Sequence[str], decimal: str | None) -> str:
     return max(reversed(signs), key=seen[0].count) if seen else signs[-1]
 
 
-def _decimal(path: Path, records: Sequence[Record], delimiter: str) -> Literal[".", ","]:
+def _decimal(path: Path, records: Sequence[NumberedRow], delimiter: str) -> Literal[".", ","]:
     if delimiter == ",":
         return "."
     signed = [(line, cell) for line, row in records for cell in row if "," in cell or "." in cell]
