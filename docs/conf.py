@@ -29,7 +29,7 @@ source_suffix = {".md": "myst-nb"}
 
 # Tutorials run at every build, with the commands of this environment.
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-os.environ["COLUMNS"] = "76"
+os.environ["COLUMNS"] = "70"
 nb_execution_mode = "force"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
