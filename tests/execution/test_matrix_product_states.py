@@ -207,7 +207,7 @@ LONG = {
         "graph": "chain",
         "num_spins": 100,
         "outputs": [99],
-        "inputs": {"spins": [97, 98], "minimum": -1.2, "maximum": 1.2},
+        "inputs": {"spins": [97, 98], "minimum": -1.2, "maximum": 1.2, "truncate": True},
         "biases": {"minimum": -1.2, "maximum": 1.2},
         "couplings": {"distribution": "constant", "mean": 0.5},
     },

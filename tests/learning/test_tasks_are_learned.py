@@ -137,7 +137,12 @@ class Lines(Callback):
         self.lines.append(record)
 
 
+# SPSA ends beside its minima by more than the nudge moves them: both runs say so, and learn all the same.
+UNRESOLVED = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.UnresolvedContrastWarning")
+
+
 @pytest.mark.slow
+@UNRESOLVED
 def test_xor_by_sampled_energies():
     """VQE by SPSA alone; the accuracy is that of the states it finds, over the last ten epochs."""
     found = [np.mean(accuracies_by_sampled_energies("xor_vqe", f"seed={seed}")[-10:]) for seed in range(1, 6)]
@@ -145,6 +150,7 @@ def test_xor_by_sampled_energies():
 
 
 @pytest.mark.slow
+@UNRESOLVED
 def test_iris_by_sampled_energies():
     assert np.mean(accuracies_by_sampled_energies("iris_vqe")[-3:]) >= 0.9
 
