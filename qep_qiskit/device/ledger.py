@@ -113,7 +113,10 @@ class JobLedger:
             connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
             try:
                 connection.row_factory = sqlite3.Row
-                _require_format(path, connection.execute("PRAGMA user_version").fetchone()[0])
+                (found,) = connection.execute("PRAGMA user_version").fetchone()
+                if found == 0:  # the disk was full, or the process killed, before the tables were made
+                    return []
+                _require_format(path, found)
                 return [entry_of(row) for row in connection.execute(f"SELECT {COLUMNS} FROM jobs ORDER BY number")]
             finally:
                 connection.close()

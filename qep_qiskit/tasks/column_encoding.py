@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from qep_qiskit.core.errors import DataError
+from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.tasks.csv_format import RECOGNISED, CsvFormat
 
 _MOST_NAMES_SHOWN = 20
@@ -19,6 +20,7 @@ Missing = Literal["error", "drop", "mean"]
 """What is done with missing values."""
 
 
+@short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnEncoding:
     """The input columns of a table, with all that is needed to read further rows like the first.

@@ -169,7 +169,8 @@ def test_folder_that_cannot_be_read(refused, here, idle, monkeypatch):
 def test_folder_of_a_run(refused, copied, idle):
     copied("exact")
     assert "is not the folder of a study" in refused("budget", "exact.toml", "--out", "copy")
-    assert "only keys of budget can be set" in refused("budget", "copy", "--set", "seed=1", "--out", "st")
+    kept = refused("budget", "copy", "--set", "seed=1", "--out", "st")
+    assert "the folder of a run keeps what was learned; expected a key of" in kept
     assert "budget.repeats" in refused("budget", "copy", "--set", "budget.repeats=0", "--out", "st")
 
 

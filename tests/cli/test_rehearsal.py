@@ -10,7 +10,7 @@ from ibm_stand_in import TOKEN, StandInService
 from qiskit.transpiler import InstructionProperties
 
 from qep_qiskit.core.errors import DeviceError
-from qep_qiskit.device import ibm
+from qep_qiskit.device import ibm_login
 
 CONFIG = """
 name = "rehearsed"
@@ -50,7 +50,7 @@ def service(monkeypatch):
         found.logins += 1
         return found
 
-    monkeypatch.setattr(ibm, "open_service", open_service)
+    monkeypatch.setattr(ibm_login, "open_service", open_service)
     return found
 
 
@@ -66,7 +66,7 @@ def out_of_reach(monkeypatch):
     def refuse(instance):
         raise DeviceError("the service must not be asked again")
 
-    return lambda: monkeypatch.setattr(ibm, "open_service", refuse)
+    return lambda: monkeypatch.setattr(ibm_login, "open_service", refuse)
 
 
 def weights(folder):

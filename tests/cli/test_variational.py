@@ -228,7 +228,7 @@ def test_predictions_start_from_the_nearest_training_sample(qep, here, settings,
         seen["memory"], seen["inputs"] = warm_start, arguments[3].inputs
         return evaluate(*arguments, warm_start=warm_start, **options)
 
-    monkeypatch.setattr("qep_qiskit.cli.predict.evaluate", watched)
+    monkeypatch.setattr("qep_qiskit.runs.trained.evaluate", watched)
     source = json.loads(Path("run/config.json").read_text())["config"]["task"]["file"]
     assert qep("predict", "run", source, "--json").code == 0
     nearest = [int(np.sum((inputs - row) ** 2, axis=1).argmin()) for row in seen["inputs"]]

@@ -10,7 +10,7 @@ from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.error_signals import SignalBatch
 from qep_qiskit.learning.excitation import Excitation
-from qep_qiskit.learning.signal_noise import _bending, _unseen
+from qep_qiskit.learning.signal_noise import _bending, unseen_directions
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import PauliNetwork
 from qep_qiskit.network.cost import LossOnExpectations
@@ -107,9 +107,9 @@ def test_shift_of_two_outputs_is_that_of_one_flip():
 
 
 def test_what_no_signal_points_to_is_not_in_the_data():
-    assert _unseen(np.array([[0.6, -0.8]])) == pytest.approx(np.array([[0.64, 0.48], [0.48, 0.36]]))
-    assert _unseen(np.array([[0.6, -0.8], [0.2, 0.1]])) == pytest.approx(np.zeros((2, 2)), abs=1e-12)
-    assert _unseen(np.array([[0.3], [0.1]])) == pytest.approx(np.zeros((1, 1)), abs=1e-12)
+    assert unseen_directions(np.array([[0.6, -0.8]])) == pytest.approx(np.array([[0.64, 0.48], [0.48, 0.36]]))
+    assert unseen_directions(np.array([[0.6, -0.8], [0.2, 0.1]])) == pytest.approx(np.zeros((2, 2)), abs=1e-12)
+    assert unseen_directions(np.array([[0.3], [0.1]])) == pytest.approx(np.zeros((1, 1)), abs=1e-12)
 
 
 def test_two_outputs_of_one_sample_are_approximate():

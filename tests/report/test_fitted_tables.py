@@ -32,6 +32,7 @@ WEIGHT = {"name": "spring_12[10,11]", "value": 0.51234, "gradient": -0.01234, "s
 DIFFERENCE = {"finite_difference": -0.01251, "finite_difference_error": 2.3e-9, "pull": 0.12}
 PLAN = {
     "steps": 1240,
+    "unit": "QPU seconds",
     "step": dict.fromkeys(("jobs", "circuits", "executions", "payload_bytes", "qpu_seconds"), 1_234_567),
     "run": dict.fromkeys(("jobs", "circuits", "executions", "payload_bytes", "qpu_seconds"), 987_654_321),
     "shot_fractions": [
@@ -69,6 +70,7 @@ PREDICTION = {
     "correct": False,
 }
 JOB = {
+    "row": 7,
     "purpose": "gradient",
     "step": 123,
     "stage": 2,
