@@ -79,6 +79,7 @@ def kept(folder):
     return json.loads((folder / "config.json").read_text())["config"]
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize(("gates", "each"), [("cz", 2), ("rzz", 1)])
 def test_a_native_network_is_sent_without_a_swap(double, config, tmp_path, gates, each):
     fractional = json.dumps(gates == "rzz")
@@ -102,7 +103,11 @@ def test_a_native_network_is_sent_without_a_swap(double, config, tmp_path, gates
 
 @pytest.mark.deep
 @pytest.mark.parametrize(
-    "options", [["gate_twirling=true", "readout='twirled'", "calibration_shots=100"], ["dynamical_decoupling='XY4'"]]
+    "options",
+    [
+        ["gate_twirling=true", "readout='twirled'", "calibration_shots=100"],
+        pytest.param(["dynamical_decoupling='XY4'"], marks=pytest.mark.slow),
+    ],
 )
 def test_the_plan_counts_what_twirling_and_decoupling_add_to_a_job(double, config, tmp_path, options):
     words = [word for option in options for word in ("--set", f"execution.mitigation.{option}")]

@@ -51,7 +51,7 @@ def test_xor_from_one_seed():
     assert accuracy_after_training("xor", *settings) == 1.0
 
 
-@pytest.mark.deep
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NoisyGradientWarning")  # until learning begins
 def test_xor_with_one_shot_per_batch():
     """About 24 000 shots in all, 6 of 6 seeds."""
