@@ -35,6 +35,19 @@ def command_parser() -> argparse.ArgumentParser:
     commands = qep.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
 
     _init(commands)
+    _runs(commands)
+    _jobs(commands)
+    _answers(commands)
+    _views(commands)
+    _sweep(commands)
+    _budget(commands)
+    _plan(commands)
+    _machine(commands)
+    return qep
+
+
+def _runs(commands: argparse._SubParsersAction) -> None:
+    """Add the commands that train."""
     train = _command(commands, "train", "train a network", "Train the network of a configuration.")
     _config_argument(train)
     train.add_argument("--out", metavar="DIR", help="folder of the run; runs/<name of the file> by default")
@@ -55,8 +68,10 @@ def command_parser() -> argparse.ArgumentParser:
         help="lay the circuits out anew where the device no longer takes those that the run has kept",
     )
     _unattended_argument(resume)
-    _jobs(commands)
 
+
+def _answers(commands: argparse._SubParsersAction) -> None:
+    """Add the commands that measure with the weights of a run or of a configuration."""
     predict = _command(
         commands, "predict", "answer new inputs", "Measure a trained network's outputs on the rows of a CSV file."
     )
@@ -98,6 +113,9 @@ def command_parser() -> argparse.ArgumentParser:
     _json_argument(gradient)
     _yes_argument(gradient)
 
+
+def _views(commands: argparse._SubParsersAction) -> None:
+    """Add the commands that show circuits and runs."""
     circuits = _command(
         commands,
         "circuits",
@@ -117,9 +135,10 @@ def command_parser() -> argparse.ArgumentParser:
     show.add_argument("folders", metavar="DIR", nargs="+", help="folder of a run or of a sweep")
     show.add_argument("--html", metavar="FILE", help="write a page that holds everything, with the figures")
     _json_argument(show)
-    _sweep(commands)
-    _budget(commands)
-    _plan(commands)
+
+
+def _machine(commands: argparse._SubParsersAction) -> None:
+    """Add the commands about this machine and its account."""
     doctor = _command(
         commands,
         "doctor",
@@ -143,7 +162,6 @@ def command_parser() -> argparse.ArgumentParser:
         "Versions of this package, of those that its numbers depend on, of Python and of the system.",
     )
     _json_argument(version)
-    return qep
 
 
 def _init(commands: argparse._SubParsersAction) -> None:

@@ -17,7 +17,7 @@ from qiskit.transpiler import Target
 from qep_qiskit.config.execution import with_enough_qubits
 from qep_qiskit.config.schema import Config
 from qep_qiskit.config.section import keys
-from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.errors import NEEDS_RUNTIME, ConfigError
 from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.execution.device_snapshot import description_of, device_of_description
 from qep_qiskit.execution.on_device import fractional_device, is_fractional, offers_fractional_gates, plain_device
@@ -56,9 +56,7 @@ def _needing_the_client(backend: str) -> Iterator[None]:
     try:
         yield
     except ImportError as error:
-        raise ConfigError(
-            f"execution.backend: '{backend}' needs qiskit-ibm-runtime; install with pip install 'qep_qiskit[ibm]'"
-        ) from error
+        raise ConfigError(f"execution.backend: '{backend}' {NEEDS_RUNTIME}") from error
 
 
 def _target(config: Config, num_qubits: int) -> Target:

@@ -14,6 +14,10 @@ SEVERITIES: dict[Severity, str] = {"note": "note", "warning": "warning", "seriou
 """How much a warning says against a result: worth knowing, to be looked into, or the result is not what it seems."""
 
 
+NEEDS_RUNTIME = "needs qiskit-ibm-runtime; install with pip install 'qep_qiskit[ibm]'"
+"""What is missing, and what to do, where the extra ``ibm`` is not installed."""
+
+
 class QepError(ValueError):
     """Base of every error this package raises on purpose; the message is one line.
 

@@ -24,7 +24,7 @@ from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
 from qep_qiskit.core.cache import Cache
-from qep_qiskit.core.errors import ConfigError, ResourceError, ResultError
+from qep_qiskit.core.errors import NEEDS_RUNTIME, ConfigError, ResourceError, ResultError
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.program import LayerProgram, to_circuit_per_gate
 from qep_qiskit.core.seeds import Seeds
@@ -302,9 +302,7 @@ def fake_device(name: str, num_qubits: int) -> BackendV2:
     try:
         from qiskit_ibm_runtime import fake_provider
     except ImportError as error:
-        raise ConfigError(
-            f"backend: '{name}' needs qiskit-ibm-runtime; install with pip install 'qep_qiskit[ibm]'"
-        ) from error
+        raise ConfigError(f"backend: '{name}' {NEEDS_RUNTIME}") from error
     # By class and not through the provider, which loads all 68 snapshots.
     named = ((getattr(found, "backend_name", None), found) for found in vars(fake_provider).values())
     devices = {found_name: found for found_name, found in named if isinstance(found_name, str)}

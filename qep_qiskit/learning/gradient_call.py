@@ -92,11 +92,10 @@ def gradient(
 def _vector(network: Network, weights: ArrayLike | Mapping[str, float]) -> NDArray[np.float64]:
     if not isinstance(weights, Mapping):
         return np.asarray(weights, dtype=np.float64)
-    names = network.layout.names
-    if set(weights) != set(names):
-        wrong = sorted(set(weights) ^ set(names))
-        raise NetworkError(f"weights: expected the names {', '.join(names)}; missing or unknown: {', '.join(wrong)}")
-    return np.array([weights[name] for name in names], dtype=np.float64)
+    missing = [name for name in network.layout.names if name not in weights]
+    if missing:
+        raise NetworkError(f"weights: expected every weight by name; missing: {', '.join(missing)}")
+    return network.layout.vector_of(weights)
 
 
 def _rows(name: str, values: ArrayLike) -> NDArray[np.float64]:

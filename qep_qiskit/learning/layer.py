@@ -173,7 +173,7 @@ class QEPLayer:
         )
         stencil = contrast.stencil_on(found.betas)
         gradients, count = sizes * found.per_sample(stencil), self.network.layout.num_weights
-        variances = sizes**2 * found.variance_per_sample(stencil)
+        variances = sizes**2 * np.maximum(found.variance_per_sample(stencil), 0.0)  # rounding may leave -1e-17
         return LayerGradient(
             weights=gradients[:, :count].sum(axis=0),
             inputs=gradients[:, count:],

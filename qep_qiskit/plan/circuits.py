@@ -8,6 +8,7 @@ from typing import Any
 from qiskit.providers import BackendV2
 
 from qep_qiskit.core.cache import Cache
+from qep_qiskit.core.errors import NEEDS_RUNTIME, ConfigError
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
@@ -165,8 +166,12 @@ class DeviceCircuits:
 
     def _payload(self, sent: JobSpecification) -> int:
         if sent.options.twirls or sent.options.changes_gates:
-            from qep_qiskit.device.ibm_payload import payload_of_changed
-
+            try:
+                from qep_qiskit.device.ibm_payload import payload_of_changed
+            except ModuleNotFoundError as error:
+                raise ConfigError(
+                    f"execution.mitigation: the size of a job with twirling or decoupling {NEEDS_RUNTIME}"
+                ) from error
             return payload_of_changed(sent.pubs, sent.options, sent.shots, self.device)
         return payload_of_job([pub.circuit for pub in sent.pubs], [pub.values for pub in sent.pubs])
 

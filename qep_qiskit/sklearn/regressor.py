@@ -44,10 +44,7 @@ class QEPRegressor(MultiOutputMixin, RegressorMixin, QEPEstimator):
         Raises:
             ValueError: The arrays or a hyperparameter cannot be used.
         """
-        inputs, targets = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True)
-        self._flat = targets.ndim == 1
-        self._num_targets = 1 if self._flat else targets.shape[1]
-        return self._fitted(inputs, targets.astype(np.float64), None)
+        return self._fitted(*self._checked(X, y, first=True), None)
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike) -> Self:
         """Train one epoch on samples, from the present weights; the first call fits the scaling of inputs and targets.
@@ -60,13 +57,8 @@ class QEPRegressor(MultiOutputMixin, RegressorMixin, QEPEstimator):
             ValueError: The arrays or a hyperparameter cannot be used.
         """
         first = not hasattr(self, "trained_")
-        inputs, targets = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, reset=first)
-        targets = targets.astype(np.float64)
-        if not first:
-            return self._continued(inputs, targets)
-        self._flat = targets.ndim == 1
-        self._num_targets = 1 if self._flat else targets.shape[1]
-        return self._started(inputs, targets)
+        train = self._started if first else self._continued
+        return train(*self._checked(X, y, first=first))
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Return the predicted targets, of the shape of `y` in `fit`.
@@ -83,6 +75,14 @@ class QEPRegressor(MultiOutputMixin, RegressorMixin, QEPEstimator):
         if self._flat:
             outputs, errors = outputs[:, 0], errors[:, 0]
         return (outputs, errors) if return_std else outputs
+
+    def _checked(self, X: ArrayLike, y: ArrayLike, *, first: bool) -> tuple[NDArray, NDArray]:
+        """Return inputs and targets as numbers; the first ones say how many targets there are."""
+        inputs, targets = validate_data(self, X, y, dtype=np.float64, multi_output=True, y_numeric=True, reset=first)
+        if first:
+            self._flat = targets.ndim == 1
+            self._num_targets = 1 if self._flat else targets.shape[1]
+        return inputs, targets.astype(np.float64)
 
     @property
     def _default_loss(self) -> str:

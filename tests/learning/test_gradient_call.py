@@ -44,8 +44,10 @@ def test_weights_by_name():
     np.testing.assert_array_equal(
         qep.gradient(NETWORK, COST, named, X, Y).gradient, qep.gradient(NETWORK, COST, WEIGHTS, X, Y).gradient
     )
+    with pytest.raises(qep.NetworkError, match=r"no weight h\[9\]; there are"):
+        qep.gradient(NETWORK, COST, named | {"h[9]": 1.0}, X, Y)
     del named["h[1]"]
-    with pytest.raises(qep.NetworkError, match=r"missing or unknown: h\[1\]$"):
+    with pytest.raises(qep.NetworkError, match=r"expected every weight by name; missing: h\[1\]$"):
         qep.gradient(NETWORK, COST, named, X, Y)
 
 
