@@ -144,6 +144,8 @@ if TYPE_CHECKING:
     from qep_qiskit.outcomes.known_states import SpinConfigurations as SpinConfigurations
     from qep_qiskit.outcomes.known_states import SpinEnsembles as SpinEnsembles
     from qep_qiskit.outcomes.known_states import VectorStates as VectorStates
+    from qep_qiskit.outcomes.matrix_product import MatrixProductState as MatrixProductState
+    from qep_qiskit.outcomes.matrix_product_states import MatrixProductStates as MatrixProductStates
     from qep_qiskit.outcomes.states import CircuitStates as CircuitStates
     from qep_qiskit.outcomes.states import PreparedStates as PreparedStates
     from qep_qiskit.preparation import AdiabaticPreparation as AdiabaticPreparation

@@ -49,7 +49,8 @@ def _sampled(
         outcomes=tuple(
             prepared.measured(own.group, own.states, own.shots, seeds.generator(*key, *own.seed_words))
             for own in measurements
-        )
+        ),
+        discarded=prepared.discarded,
     )
 
 

@@ -58,6 +58,11 @@ class PreparedStates(ABC):
         """Return these states where circuits prepare them, or None where they are known."""
         return None
 
+    @property
+    def discarded(self) -> float:
+        """Return the largest weight that truncation has removed from a state; NaN where nothing is truncated."""
+        return float("nan")
+
     def rows(self, chosen: NDArray[np.int64]) -> Self:
         """Return some of the states, with repeats."""
         return take_rows(self, chosen, *self.per_state)
