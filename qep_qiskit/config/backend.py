@@ -21,16 +21,17 @@ EXECUTORS: Registry[Callable[..., Executor]] = Registry(
 """Factories of executors by name; each is called with the `Seeds` of the run, and with `execution.backend_options` as
 keyword arguments."""
 
-_Kind = Literal["aer", "statevector", "snapshot", "rehearsal", "ibm", "provider", "executor"]
+_Kind = Literal["aer", "statevector", "mps", "snapshot", "rehearsal", "ibm", "provider", "executor"]
 _STARTS = _REHEARSE, _SNAPSHOT, _IBM = "rehearse:", "fake_", "ibm_"
 _KINDS: dict[str, _Kind] = {
     "aer": "aer",
     "statevector": "statevector",
+    "mps": "mps",
     _REHEARSE: "rehearsal",
     _SNAPSHOT: "snapshot",
     _IBM: "ibm",
 }
-_NAMES = "'aer', 'statevector', 'fake_...', 'rehearse:ibm_...', 'ibm_...' or 'package.module:factory'"
+_NAMES = "'aer', 'statevector', 'mps', 'fake_...', 'rehearse:ibm_...', 'ibm_...' or 'package.module:factory'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +40,7 @@ class Backend:
 
     Args:
         name: The name in the configuration.
-        kind: ``aer`` or ``statevector``; ``snapshot``, a device snapshot that is part of IBM's client; ``rehearsal``, a
+        kind: ``aer``, ``statevector`` or ``mps``; ``snapshot``, a device snapshot of IBM's client; ``rehearsal``, a
             simulation with the calibration of a live device at the start of the run; ``ibm``, that device itself;
             ``provider``, a backend of any Qiskit provider; or ``executor``, one of `EXECUTORS`.
         device: Name of the device without its prefix, or the factory of a provider's backend as

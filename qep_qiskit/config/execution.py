@@ -11,12 +11,15 @@ from qep_qiskit.config.backend import Backend
 from qep_qiskit.config.kinds import refused
 from qep_qiskit.config.mitigation import MitigationConfig
 from qep_qiskit.config.named import provider_backend
-from qep_qiskit.config.section import Section, keys
+from qep_qiskit.config.section import Section, keys, same_as
 from qep_qiskit.core.errors import ConfigError, ResourceError
 from qep_qiskit.core.limits import Count, Fraction, NotNegative, Positive
 from qep_qiskit.core.memory import require_memory
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device.provider import ProviderDevice, retrieval_of
 from qep_qiskit.device.service import RemoteDevice
+from qep_qiskit.evolution.evolving_state import BondLimits
+from qep_qiskit.execution.matrix_products import MatrixProductExecutor
 from qep_qiskit.execution.noisy import MOST_QUBITS
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
@@ -53,7 +56,8 @@ class ExecutionConfig(Section):
     """Where circuits run."""
 
     backend: str = "aer"
-    """``aer``; ``statevector``, the package's own fast ideal engine; ``fake_...``, the snapshot of a device, simulated
+    """``aer``; ``statevector``, the package's own fast ideal engine; ``mps``, its matrix product states, for ideal
+    circuits on registers too wide for vectors; ``fake_...``, the snapshot of a device, simulated
     on the qubits in use; ``rehearse:ibm_...``, the same with the calibration of an IBM device at the start of the run;
     ``ibm_...``, the device itself, for ``qep train`` and ``qep resume`` (all need qiskit-ibm-runtime); or
     ``package.module:factory``, a function or class that returns a `BackendV2` of any Qiskit provider, or a
@@ -82,7 +86,9 @@ class ExecutionConfig(Section):
     method: Literal["automatic", "statevector", "density_matrix", "matrix_product_state"] = "automatic"
     """Simulation method of Aer."""
     max_bond_dimension: Count | None = None
-    """Largest bond dimension of a matrix product state; none: no limit."""
+    """Largest bond dimension of a matrix product state; none: 64 for ``mps``, no limit for Aer."""
+    truncation: float = same_as(BondLimits, "truncation")
+    """Largest weight that one cut of a bond discards with ``mps``, unless the bond dimension demands more."""
     device: Literal["CPU", "GPU"] = "CPU"
     """Processor on which Aer simulates."""
     measured_circuits: bool = False
@@ -118,7 +124,7 @@ class ExecutionConfig(Section):
     @property
     def is_ideal(self) -> bool:
         """Whether circuits have no errors."""
-        return self.where.kind in ("aer", "statevector") and self.noise is None
+        return self.where.kind in ("aer", "statevector", "mps") and self.noise is None
 
     @property
     def has_vectors(self) -> bool:
@@ -147,7 +153,7 @@ class ExecutionConfig(Section):
         Raises:
             ConfigError: They are not.
         """
-        if not (self.has_vectors or self.has_distributions(num_qubits)):
+        if not (self.has_vectors or self.where.kind == "mps" or self.has_distributions(num_qubits)):
             raise ConfigError(
                 f"{key}: 'exact' needs the ideal state vector, or noise on at most {MOST_QUBITS} qubits with "
                 "method = 'automatic', both with measured_circuits = false; give a number of shots"
@@ -182,9 +188,10 @@ class ExecutionConfig(Section):
         self.refuse_idle(
             {
                 "max_bond_dimension": (
-                    self.method == "matrix_product_state",
-                    f"method = 'matrix_product_state' only, got method = '{self.method}'",
+                    where.kind == "mps" or self.method == "matrix_product_state",
+                    f"method = 'matrix_product_state' or backend = 'mps' only, got method = '{self.method}'",
                 ),
+                "truncation": (where.kind == "mps", f"backend = 'mps' {got}"),
                 "backend_options": (is_made, f"backend = 'package.module:factory', or an executor of a plug-in, {got}"),
                 "instance": (is_live, f"backend = 'ibm_...' {got}"),
                 "wait_seconds": (self.wait_seconds is None or self.is_remote, f"a device behind a service {got}"),
@@ -194,7 +201,7 @@ class ExecutionConfig(Section):
             }
         )
         if where.kind != "aer" and self.noise is not None:
-            why = "is ideal" if where.kind == "statevector" else "brings the noise of its device"
+            why = "is ideal" if self.where.kind in ("statevector", "mps") else "brings the noise of its device"
             raise ConfigError(f"noise: '{self.backend}' {why}; leave it out, or use backend = 'aer'")
 
     def mitigations(self, *, runs_circuits: bool) -> tuple[ReadoutMitigation | None, Extrapolation | None]:
@@ -241,13 +248,23 @@ class ExecutionConfig(Section):
         made = found.backend if isinstance(found, RemoteDevice) else found
         return with_enough_qubits(made, self.backend, num_qubits)
 
+    def matrix_products(self, seeds: Seeds) -> MatrixProductExecutor:
+        """Return the executor of the backend ``mps``.
+
+        Args:
+            seeds: Root of the random streams.
+        """
+        return MatrixProductExecutor(seeds, self.made(BondLimits))
+
     def check_memory(self, num_qubits: int) -> None:
         """Check that a simulation fits in memory.
 
         Raises:
             ResourceError: It does not.
         """
-        if self.method == "density_matrix":
+        if self.where.kind == "mps":
+            self.matrix_products(Seeds(0)).check_memory(num_qubits)
+        elif self.method == "density_matrix":
             require_memory(num_qubits, 2 * 16, "a density matrix simulation", bits_per_qubit=2)
         elif self.method != "matrix_product_state" and not (self.is_remote or self.where.is_own_executor):
             require_memory(num_qubits, 5 * 16, "a state vector simulation")

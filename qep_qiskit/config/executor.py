@@ -53,6 +53,8 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
         return VectorExecutor(seeds)
     if where.kind == "statevector":
         return StatevectorExecutor(seeds)
+    if where.kind == "mps":
+        return section.matrix_products(seeds)
     if section.is_remote:
         _require_shots(config, num_qubits)
         return _OnlyWithLedger(section.backend)

@@ -71,13 +71,18 @@ class CliffordBasis(Basis):
         """Return whether V is a real matrix."""
         return all(name not in _PHASES for name, _ in self.gates)
 
+    @property
+    def inverse_gates(self) -> tuple[Gate, ...]:
+        """Return the gates of V^dagger, in order."""
+        return tuple((_INVERSE.get(name, name), qubits) for name, qubits in reversed(self.gates))
+
     def rotate(self, states: NDArray) -> NDArray:
         """Apply V to states, shape (..., 2^N)."""
         return _applied(states, _stages(self.num_qubits, self.gates))
 
     def rotate_back(self, states: NDArray) -> NDArray:
         """Apply V^dagger to states, shape (..., 2^N)."""
-        return _applied(states, _stages(self.num_qubits, _inverse(self.gates)))
+        return _applied(states, _stages(self.num_qubits, self.inverse_gates))
 
     def append_to(self, circuit: QuantumCircuit) -> None:
         """Append the gates of V; a measurement in Z then measures this basis."""
@@ -85,7 +90,7 @@ class CliffordBasis(Basis):
 
     def append_inverse_to(self, circuit: QuantumCircuit) -> None:
         """Append the gates of V^dagger."""
-        _append(circuit, _inverse(self.gates))
+        _append(circuit, self.inverse_gates)
 
     def string(self, mask: int) -> PauliString:
         """Return the Pauli string that V maps to the product of Z on a mask, up to its sign."""
@@ -101,10 +106,6 @@ class CliffordBasis(Basis):
             return None
         image = Pauli(string.label(self.num_qubits)).evolve(_clifford(self), frame="s")
         return None if image.x.any() else sum(1 << int(qubit) for qubit in np.flatnonzero(image.z))
-
-
-def _inverse(gates: Sequence[Gate]) -> tuple[Gate, ...]:
-    return tuple((_INVERSE.get(name, name), qubits) for name, qubits in reversed(gates))
 
 
 def _append(circuit: QuantumCircuit, gates: Sequence[Gate]) -> None:

@@ -1,4 +1,4 @@
-"""Truncation error of matrix product states, read from Aer's log, for few states.
+"""Truncation error of matrix product states; that of Aer is read from its log, for few states.
 
 After every two-qubit gate Aer keeps the largest Schmidt coefficients of a bond, and its log states the discarded
 weight. The product of the kept weights is, to good accuracy, the overlap |<psi|truncated psi>|^2.
@@ -7,6 +7,7 @@ weight. The product of the kept weights is, to good accuracy, the overlap |<psi|
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -44,6 +45,23 @@ def discarded_weight(simulator: BackendV2, circuit: QuantumCircuit, values: NDAr
     return float(np.clip(1.0 - kept, 0.0, 1.0))
 
 
+def warn_of_truncation(lost: Sequence[float]) -> None:
+    """Warn of states whose truncation moves means.
+
+    Args:
+        lost: The weights that truncation has discarded, 0 to 1, of every state.
+    """
+    worst = max(lost)
+    warn(
+        TruncatedStateWarning,
+        "matrix product states lose weight where their bonds are cut, and means and gradients with it: raise "
+        "execution.max_bond_dimension",
+        detail=f"a state lost {worst:.2g} of its weight, which may move means by up to {2.0 * np.sqrt(worst):.1g}",
+        affected=sum(weight > _TOO_MUCH for weight in lost),
+        of=len(lost),
+    )
+
+
 class TruncatingExecutor(SamplerExecutor):
     """Runs measured circuits on matrix product states with a largest bond dimension.
 
@@ -70,14 +88,7 @@ class TruncatingExecutor(SamplerExecutor):
         ((_, circuit, values),) = self._circuits.bound(prepared.program, measurement.paulis, prepared.parameters[[row]])
         lost = discarded_weight(self.truncating, circuit, values[0])
         self.discarded = max(self.discarded, lost)
-        warn(
-            TruncatedStateWarning,
-            "matrix product states lose weight where their bonds are cut, and means and gradients with it: raise "
-            "execution.max_bond_dimension, or leave it out",
-            detail=f"a state lost {lost:.2g} of its weight, which may move means by up to {2.0 * np.sqrt(lost):.1g}",
-            affected=int(lost > _TOO_MUCH),
-            of=1,
-        )
+        warn_of_truncation([lost])
         return lost
 
 
