@@ -178,3 +178,23 @@ FACTS = {
         "Shared batches save a factor of 2.5 over measuring each weight on its own.",
     ],
 }
+
+
+def size_rows(curves=("chain", "heavy-hex", "complete"), columns=("fields.mean = 1", "fields.mean = 0.3")):
+    """Means of a size study: a length that stays, gradients that fall with the distance, shots that grow."""
+    rows = []
+    for (c, curve), column in product(enumerate(curves), columns):
+        label = {"curve": curve, "column": column}
+        for spins in (4, 8, 12):
+            values = {"gradient": 1.5 + 0.2 * c, "gap": 2.0 / spins, "beta": 0.2, "total_shots": 5000.0 * spins}
+            rows.append({**label, "spins": spins, "weights": 4 * spins, "networks": 6, **_with_ends(values)})
+        for source, distance in product(("outputs", "inputs"), range(2 if curve == "complete" else 9)):
+            sizes = _with_ends({"rms_gradient": float(5.0 ** (-distance))})
+            rows.append({**label, "spins": 12, "from": source, "distance": distance, "networks": 6, **sizes})
+    return rows
+
+
+def _with_ends(values):
+    return {
+        name + end: value * f for name, value in values.items() for end, f in (("_low", 0.8), ("", 1), ("_high", 1.2))
+    }

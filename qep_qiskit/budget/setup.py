@@ -84,10 +84,10 @@ def setup_of(experiment: Experiment, weights: NDArray) -> BudgetSetup:
     plain = {name: part for name, part in plain.items() if name not in ("budget", "update", "training", "name")}
     count = min(config.budget.samples, experiment.task.train.num_samples)
     task = replace(experiment.task, train=experiment.task.train.take(np.arange(count)), test=None)
-    return BudgetSetup(config=_on_the_engine(plain), task=task, weights=np.asarray(weights, dtype=float))
+    return BudgetSetup(config=on_the_engine(plain), task=task, weights=np.asarray(weights, dtype=float))
 
 
-def _on_the_engine(config: dict[str, Any]) -> dict[str, Any]:
+def on_the_engine(config: dict[str, Any]) -> dict[str, Any]:
     """Replace ideal simulation by Aer with the statevector engine, which draws the same shots and is faster."""
     execution = config["execution"]
     ideal_aer = execution["backend"] == "aer" and execution["noise"] is None and not execution["measured_circuits"]

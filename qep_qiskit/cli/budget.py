@@ -31,6 +31,7 @@ from qep_qiskit.budget.summary_sentences import (
     training_sentences,
 )
 from qep_qiskit.budget.training import check_training, training_points, training_rows
+from qep_qiskit.cli import size_study
 from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.source import open_source
 from qep_qiskit.config import Experiment
@@ -47,9 +48,14 @@ _TRUTH_OF_NOISE = ", and in the noise study that of the same circuits without no
 
 def run(options: argparse.Namespace) -> int:
     """Print a recommendation for a given error or time, or run the requested studies."""
+    is_answer = options.target_error is not None or options.qpu_seconds is not None
+    if "size" in (options.study or ()) and not is_answer:
+        return size_study.run(options)
+    if options.over and not is_answer:
+        raise ConfigError("--over: goes with --study size alone")
     experiment, weights = open_source(options.config, options.overrides, also=["budget"])
     setup = setup_of(experiment, weights)
-    if options.target_error is not None or options.qpu_seconds is not None:
+    if is_answer:
         return _answer(options, experiment, setup)
     require_table_format(options.format)
     studies = options.study or ["gradient", "comparison"]
@@ -174,8 +180,8 @@ def _answer(options: argparse.Namespace, experiment: Experiment, setup: BudgetSe
     """Measure the pilots, find the recommendation for the error or the time, and check it before it is printed."""
     if options.target_error is not None and options.qpu_seconds is not None:
         raise ConfigError("--target-error, --qpu-seconds: each follows from the other; give one of them")
-    if options.study or options.out:
-        raise ConfigError("--study, --out: go with studies; --target-error and --qpu-seconds only answer")
+    if options.study or options.over or options.out:
+        raise ConfigError("--study, --over, --out: go with studies; --target-error and --qpu-seconds only answer")
     for name, value in (("--target-error", options.target_error), ("--qpu-seconds", options.qpu_seconds)):
         if value is not None:
             require_answerable(name, value)

@@ -271,8 +271,13 @@ def _budget(commands: argparse._SubParsersAction) -> None:
     budget.add_argument(
         "--study",
         action="append",
-        choices=["gradient", "comparison", "training", "noise"],
+        choices=["gradient", "comparison", "training", "noise", "size"],
         help="what to study; may be given many times (gradient and comparison)",
+    )
+    _over_argument(
+        budget,
+        "with --study size: the sizes, such as network.num_spins=4,8,12, and values of other keys, written as for "
+        "'qep sweep'; may be given many times",
     )
     budget.add_argument("--out", metavar="DIR", help="folder of the study; budgets/<name of the file> by default")
     budget.add_argument(
@@ -299,18 +304,19 @@ def _sweep(commands: argparse._SubParsersAction) -> None:
         "goes on with a stopped or killed sweep, and with more values in --over it adds to a finished one.",
     )
     _config_argument(sweep)
-    sweep.add_argument(
-        "--over",
-        metavar="key.path=VALUES",
-        action="append",
-        default=[],
-        help="sweep a key: values between commas, or whole numbers a:b (from a to below b) or a:b:step; may be given "
-        "many times",
+    _over_argument(
+        sweep,
+        "sweep a key: values between commas, or whole numbers a:b (from a to below b) or a:b:step; may be given many "
+        "times",
     )
     sweep.add_argument("--out", metavar="DIR", help="folder of the sweep; sweeps/<name of the file> by default")
     _workers_arguments(sweep)
     sweep.add_argument("--format", choices=["csv", "parquet"], default="csv", help="of the tables (csv)")
     _json_argument(sweep)
+
+
+def _over_argument(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--over", metavar="key.path=VALUES", action="append", default=[], help=what)
 
 
 def _workers_arguments(parser: argparse.ArgumentParser) -> None:

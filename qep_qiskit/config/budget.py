@@ -43,6 +43,15 @@ class TrainingStudyConfig(Section):
     """Adaptive budgets: initial shots per batch, which increase according to `measurement.adaptive`."""
 
 
+class SizeStudyConfig(Section):
+    """Study of gradients against the number of spins (``--study size``)."""
+
+    networks: Count = 6
+    """Random networks of every size, with the seed of the configuration and the next ones."""
+    target_error: float = Field(default=0.1, gt=0, lt=1)
+    """Error of the gradient, relative to its length, for which shots are counted."""
+
+
 class NamedMitigation(MitigationConfig):
     """A combination of error mitigations.
 
@@ -97,6 +106,8 @@ class BudgetConfig(Section):
     prepared."""
     comparison_shots: list[Shots] = Field(default=[100, 1000], min_length=1)
     """Shots per batch of the contrast; other methods are compared with it at equal total shots."""
+    size: SizeStudyConfig = SizeStudyConfig()
+    """Study of size."""
     training: TrainingStudyConfig = TrainingStudyConfig()
     """Study of loss against shots."""
     noise: NoiseStudyConfig = NoiseStudyConfig()

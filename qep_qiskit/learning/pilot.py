@@ -227,7 +227,7 @@ def _fitted(levels: _Levels, estimator: GradientEstimator, trainable: NDArray, s
         bias_squared=0.0,
         shot_variance=by_level[-1],
         beta_scale=float(sizes[-1]),
-        signal_group=_signal_group(estimator),
+        signal_group=signal_group(estimator),
         signal_variance=constant,
         cross_variance=cross,
         levels=tuple(sizes.tolist()),
@@ -300,7 +300,8 @@ def is_resolved(model: ErrorModel) -> bool:
     return bool(squares[-2] <= _RESOLVED_WITHIN**2 * squares[1])
 
 
-def _signal_group(estimator: GradientEstimator) -> int:
+def signal_group(estimator: GradientEstimator) -> int:
+    """Return the index of the group whose shots give the error signals."""
     serving = estimator.measurement_plan.groups_measuring(estimator.hamiltonian.measured_terms)
     return serving[0] if serving and estimator.grouping != "per_weight" else 0
 

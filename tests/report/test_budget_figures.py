@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from budget_rows import BETAS, CONTRASTS, SHOTS, comparison_rows, gradient_rows, noise_rows, training_rows
+from budget_rows import BETAS, CONTRASTS, SHOTS, comparison_rows, gradient_rows, noise_rows, size_rows, training_rows
 from matplotlib.colors import to_rgb
 
 from qep_qiskit.budget.report.beta_figures import bias_and_standard_deviation, rmse_against_beta
@@ -17,6 +17,7 @@ from qep_qiskit.budget.report.shots_figures import (
     groupings_against_shots,
     rmse_against_shots,
 )
+from qep_qiskit.budget.report.size_figures import gap_and_best_nudge, gradient_against_size
 from qep_qiskit.budget.report.training_figure import training_against_shots
 from qep_qiskit.report.style import LINE_STYLES, MITIGATION_STYLES, ramp_styles
 
@@ -26,6 +27,7 @@ ALL = {
     "comparison": comparison_rows(),
     "training": training_rows(epochs=5),
     "noise": noise_rows(),
+    "size": size_rows(),
 }
 NAMES = [chart.name for chart in budget_charts(**ALL)]
 
@@ -231,3 +233,25 @@ def test_looks_differ_in_lightness_too():
         assert len({look.marker for look in looks}) == len(looks)
     values = [lightness(look.color) for look in ramp_styles(6)]
     assert values == sorted(values, reverse=True)
+
+
+def test_a_size_study_has_a_column_for_every_value_of_its_last_key():
+    figure = gradient_against_size(size_rows())
+    assert [axis.get_title(loc="left") for axis in figure.axes[:3]] == ["fields.mean = 1", "fields.mean = 0.3", ""]
+    assert [axis.get_xlabel() for axis in figure.axes[::2]] == [
+        *("spins", "couplings between weight and output", "spins")
+    ]
+    for axis, key in zip(figure.axes[::2], ("gradient", "rms_gradient", "total_shots"), strict=True):
+        (chain,) = [found for found in axis.lines if found.get_gid() == f"chain {key}"]
+        wanted = list(range(9)) if key == "rms_gradient" else [4, 8, 12]
+        assert chain.get_xdata().tolist() == wanted
+        assert axis.get_yscale() == "log"
+    assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["4", "8", "12"]
+
+
+def test_a_size_study_without_gaps_or_other_keys():
+    rows = [row | {"gap": None} for row in size_rows(("all",), ("",))]
+    figure = gap_and_best_nudge(rows)
+    assert [axis.get_ylabel() for axis in figure.axes] == ["best β (energy units)"]
+    assert figure.legends == []
+    assert len({axis.get_position().y0 for axis in gradient_against_size(rows).axes}) == 1

@@ -154,6 +154,23 @@ def noise_table(rows: Sequence[Row]) -> TextTable:
     return _table(best, columns, title=title, note=_error_note(best) + ".")
 
 
+def size_table(table: Sequence[Sequence[str]]) -> TextTable:
+    """Return the table of the curves of a size study.
+
+    Args:
+        table: Texts, the headers first.
+    """
+    header, *rows = table
+    return TextTable(
+        title="From the smallest to the largest networks",
+        columns=tuple(header),
+        rows=tuple(map(tuple, rows)),
+        note="Geometric means over networks with standard errors. gradient: its length. power: of the number of spins. "
+        "shots: of one gradient with the error of the study. per coupling: factor by which the gradient of a weight "
+        "falls with every coupling between it and the outputs, in the largest networks.",
+    )
+
+
 def recommendation_rows(recommendation: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return names and values of a recommendation; unknown values are omitted."""
     shot_fractions = recommendation.get("allocation")

@@ -19,6 +19,7 @@ from qep_qiskit.budget.report.shots_figures import (
     groupings_against_shots,
     rmse_against_shots,
 )
+from qep_qiskit.budget.report.size_figures import gap_and_best_nudge, gradient_against_size, has_values
 from qep_qiskit.budget.report.training_figure import training_against_shots
 
 
@@ -43,9 +44,9 @@ def budget_charts(**tables: Sequence[Row]) -> list[Chart]:
     """Return the figures for which rows exist.
 
     Args:
-        **tables: Rows of the studies: `gradient`, `comparison` (the baselines), `training`, `noise`.
+        **tables: Rows of the studies: `gradient`, `comparison` (the baselines), `training`, `noise`, `size`.
     """
-    gradient, comparison, training, noise = (tables.get(name, ()) for name in _STUDIES)
+    gradient, comparison, training, noise, size = (tables.get(name, ()) for name in _STUDIES)
     rows, noisy = main_cut(gradient), main_cut(noise)
     strengths, shots = {strength(row) for row in rows}, levels(rows, "shots")
     spent = any(number(row, "shots") > 0 for row in training)
@@ -60,6 +61,8 @@ def budget_charts(**tables: Sequence[Row]) -> list[Chart]:
         ("comparison_of_methods", comparison_of_methods, comparison, _has(comparison, "rmse")),
         ("training_against_shots", training_against_shots, training, spent and _has(training, "loss")),
         ("error_on_a_noisy_device", error_on_a_noisy_device, noisy, bool(noisy)),
+        ("gradient_against_size", gradient_against_size, size, bool(size)),
+        ("gap_and_best_nudge", gap_and_best_nudge, size, has_values(size, "gap") or has_values(size, "beta")),
     ]
     return [
         Chart(name=name, title=_TEXTS[name][0], caption=_TEXTS[name][1], draw=partial(_wide, draw, shown))
@@ -76,7 +79,7 @@ def _has(rows: Sequence[Row], *keys: str) -> bool:
     return any(math.isfinite(number(row, key)) for row in rows for key in keys)
 
 
-_STUDIES = ("gradient", "comparison", "training", "noise")
+_STUDIES = ("gradient", "comparison", "training", "noise", "size")
 _TEXTS = {
     "rmse_against_shots": (
         "How the error falls with shots",
@@ -123,6 +126,17 @@ _TEXTS = {
         "At equal shots, folded circuits and calibrations counted, the lower curve is worth more; where the error "
         "stops falling, noise of the device has set a floor (dotted: the bias that no weaker nudge removes); hollow "
         "triangles are upper limits.",
+    ),
+    "gradient_against_size": (
+        "Do gradients vanish, and what does a large network cost",
+        "Geometric means over random networks with their standard errors: the length of the whole gradient, the root "
+        "mean square gradient of a weight of the largest networks by its distance from the outputs, and the shots of "
+        "one gradient, all batches counted, with the error of the study.",
+    ),
+    "gap_and_best_nudge": (
+        "Gap and best nudge",
+        "Geometric means over random networks with their standard errors: the first excitation energy of the free "
+        "Hamiltonian, and the nudge with which the fewest shots reach the error of the study.",
     ),
 }
 """Title and caption of every figure."""

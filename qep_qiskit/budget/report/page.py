@@ -17,6 +17,7 @@ from qep_qiskit.budget.report.cells import (
     noise_table,
     recommendation_rows,
     recommendation_table,
+    size_table,
     study_table,
     training_table,
 )
@@ -45,8 +46,9 @@ def write_budget_report(
             `num_qubits`, `num_samples`, `gradient_norm`, `truth` (source of the true gradient), `sentences` (results, a
             list), `warnings` (sentences, a list), and `recommendation`, a mapping with `beta`, `contrast`, `shots`,
             `allocation` (fraction for each group), `expected_rmse`, `expected_relative_rmse`, `total_shots`,
-            `qpu_seconds` and `toml` (text for the configuration).
-        **tables: Rows of the studies: `gradient`, `comparison` (the baselines), `training`, `noise`.
+            `qpu_seconds` and `toml` (text for the configuration), `curves` (texts of a table of a size study, the
+            headers first) and `method`, pairs of words and their meaning, in place of those of the other studies.
+        **tables: Rows of the studies: `gradient`, `comparison` (the baselines), `training`, `noise`, `size`.
 
     Returns:
         Tables for the terminal: gradient study, baselines, training, noise, recommendation; only those with rows.
@@ -54,7 +56,7 @@ def write_budget_report(
     target = Path(folder)
     target.mkdir(parents=True, exist_ok=True)
     pictures = [_picture(chart, target) for chart in budget_charts(**tables)]
-    texts = _tables(tables)
+    texts = _tables(tables) + ([size_table(facts["curves"])] if facts.get("curves") else [])
     files = sorted(path.name for path in target.iterdir() if path.suffix in _DATA_ENDINGS)
     page = page_html(facts, pictures=pictures, tables=texts, files=files)
     write_atomically(target / "index.html", page.encode())
@@ -91,6 +93,7 @@ def page_html(
         sentences=list(facts.get("sentences") or ()),
         warnings=list(facts.get("warnings") or ()),
         measured=_measured(facts),
+        method=list(facts.get("method") or ()),
         figures=pictures,
         tables=tables,
         files=files,
