@@ -20,7 +20,7 @@ from qep_qiskit.runs.training import device_of
 def run(options: argparse.Namespace) -> int:
     """Estimate the cost and print it; nothing is submitted."""
     backend = [] if options.backend is None else [f"execution.backend={json.dumps(options.backend)}"]
-    experiment, _ = open_source(options.config, [*options.overrides, *backend])
+    experiment, _ = open_source(options.config, [*options.overrides, *backend], simulates=False)
     plan = _planned(experiment)
     if options.json:
         print(json.dumps(plan, indent=1))

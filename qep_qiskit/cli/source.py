@@ -16,7 +16,7 @@ from qep_qiskit.runs.other_settings import open_trained
 
 
 def open_source(
-    path: str, overrides: Sequence[str], *, also: Sequence[str] = ()
+    path: str, overrides: Sequence[str], *, also: Sequence[str] = (), simulates: bool = True
 ) -> tuple[Experiment, NDArray[np.float64]]:
     """Return objects and weights of a configuration (initial weights) or of a run (current weights and shots).
 
@@ -24,17 +24,18 @@ def open_source(
         path: A configuration file or the folder of a run.
         overrides: ``key.path=value`` texts.
         also: Sections of the command itself, whose keys may be set also for a run.
+        simulates: Whether states are simulated and have to fit in memory.
 
     Raises:
         ConfigError: Keys of what was learned are set for the folder of a run.
     """
     if Path(path).is_dir():
-        _, experiment, state = open_trained(path, overrides, also=also)
+        _, experiment, state = open_trained(path, overrides, also=also, simulates=simulates)
         if state is None:
             return experiment, _start_weights(experiment)
         estimator = StepShots.of(experiment.estimator, state.step_shots)
         return replace(experiment, estimator=estimator, step_shots=state.step_shots), state.weights
-    experiment = from_file(path, overrides)
+    experiment = from_file(path, overrides, simulates=simulates)
     return experiment, _start_weights(experiment)
 
 

@@ -117,42 +117,47 @@ def _evaluates_final(config: Config) -> bool:
     return not config.execution.is_remote if wanted is None else wanted
 
 
-def from_file(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+def from_file(path: str | Path, overrides: Sequence[str] = (), *, simulates: bool = True) -> Experiment:
     """Build a run from a TOML file.
 
     Args:
         path: The configuration file.
         overrides: ``key.path=value`` texts.
+        simulates: Whether states are simulated on this machine and have to fit; a cost estimate simulates none of a
+            device.
 
     Example:
         >>> qep.from_file("configs/xor.toml", ["measurement.shots=50"]).estimator.shots
         50
     """
-    return build(load_config(path, overrides))
+    return build(load_config(path, overrides), simulates=simulates)
 
 
-def build(config: Config, task: Task | None = None) -> Experiment:
+def build(config: Config, task: Task | None = None, *, simulates: bool = True) -> Experiment:
     """Build all objects of a run.
 
     Args:
         config: The configuration.
         task: Samples to use instead of the configured ones: those of a run folder, or of a program.
+        simulates: Whether states are simulated on this machine and have to fit; a cost estimate simulates none of a
+            device.
 
     Raises:
         QepError: An object of the configuration is not available; the message is one line.
     """
     log = WarningLog()
     with counting_warnings(log), keys(config, "contrast", "measurement", "cost", "network", "execution"):
-        return replace(_built(config, task), warnings=log)
+        return replace(_built(config, task, simulates=simulates), warnings=log)
 
 
-def _built(config: Config, task: Task | None) -> Experiment:
+def _built(config: Config, task: Task | None, *, simulates: bool) -> Experiment:
     here = Path.cwd()
     config = config.model_copy(update={"network": config.network.beside(here), "cost": config.cost.beside(here)})
     config = resolved_config(config)
     with keys(config, "network"):
         ahead = config.network.qubits_ahead
-    if ahead is not None:
+    simulates = simulates or not config.execution.where.is_snapshot
+    if simulates and ahead is not None:
         _check_memory(config, ahead)
     seeds = Seeds(config.seed)
     if task is None:
@@ -161,7 +166,7 @@ def _built(config: Config, task: Task | None) -> Experiment:
     seeds = config.task.run_seeds(seeds)
     with keys(config, "network"):
         network = _network(config, task, seeds)
-    if ahead is None and network.num_qubits:
+    if simulates and ahead is None and network.num_qubits:
         _check_memory(config, network.num_qubits)
     cost = _build_cost(config, network, task)
     hamiltonian = NudgedHamiltonian(network, cost)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 from pydantic import Field
@@ -33,7 +33,7 @@ def graph_makers(size: str) -> dict[str, GraphMaker]:
     }
 
 
-def graph_values(section: NetworkSection, name: str, wanted: tuple[str, ...], known: tuple[str, ...]) -> list[object]:
+def graph_values(section: NetworkSection, name: str, wanted: Sequence[str], known: Sequence[str]) -> list[object]:
     """Return the values of the keys of a graph.
 
     Args:

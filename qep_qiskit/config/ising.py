@@ -36,7 +36,7 @@ _MAKERS: dict[str, GraphMaker] = {
     "square": (("num_spins",), square_patch),
     "native": (("qubits", "edges"), lambda qubits, edges: from_edges(len(qubits), edges)),
 }
-_GRAPH_KEYS = ("num_spins", "shape", "layers", "distance", "qubits", "edges", "periodic")
+_GRAPH_KEYS = ("device", "num_spins", "shape", "layers", "distance", "qubits", "edges", "periodic")
 _OR_SIZE = {"heavy_hex": "distance", "native": "qubits"}  # graphs whose size is either of two keys
 
 
@@ -129,6 +129,9 @@ class IsingKeys(NetworkSection):
     """Code distance of a heavy-hex graph (odd), in place of `num_spins`."""
     qubits: list[Index] | None = Field(default=None, min_length=1)
     """Physical qubits of a native graph, in the order of the spins, in place of `num_spins`."""
+    device: str | None = Field(default=None, pattern="^fake_")
+    """Device snapshot whose couplings form a native graph where `execution.backend` simulates no device, such as
+    ``mps``: the circuits of the device, without its noise."""
     edges: list[Pair] | None = None
     """Edge list. For a native graph it is filled in when the run starts."""
     outputs: list[int] | None = None
@@ -146,6 +149,11 @@ class IsingKeys(NetworkSection):
     def device_qubits(self) -> tuple[int, ...] | None:
         """Physical qubits of a native graph, else None."""
         return tuple(self.qubits or ()) if self.graph == "native" else None
+
+    @property
+    def cut_from_device(self) -> str | None:
+        """Name of the device snapshot of a native graph."""
+        return self.device
 
     @property
     def qubits_ahead(self) -> int | None:
@@ -211,7 +219,8 @@ class IsingKeys(NetworkSection):
             wanted = ("num_spins",)
         elif self.graph == "native" and self.edges is None:
             wanted = ("num_spins",) if self.qubits is None else ("qubits",)
-        return graph_values(self, self.graph, wanted, _GRAPH_KEYS)
+        known = [key for key in _GRAPH_KEYS if key != "device" or self.graph != "native"]
+        return graph_values(self, self.graph, wanted, known)
 
     def _fields(self) -> WeightInitialisation | None:
         """Return the transverse fields; None for a classical network."""

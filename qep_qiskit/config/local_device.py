@@ -17,7 +17,7 @@ from qiskit.transpiler import Target
 from qep_qiskit.config.execution import with_enough_qubits
 from qep_qiskit.config.schema import Config
 from qep_qiskit.config.section import keys
-from qep_qiskit.core.errors import NEEDS_RUNTIME, ConfigError
+from qep_qiskit.core.errors import NEEDS_RUNTIME, ConfigError, ResourceError
 from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.execution.device_snapshot import description_of, device_of_description
 from qep_qiskit.execution.on_device import fractional_device, is_fractional, offers_fractional_gates, plain_device
@@ -68,10 +68,22 @@ def _target(config: Config, num_qubits: int) -> Target:
         return local_device(config, num_qubits).target
     if section.where.is_of_provider:
         return section.provider_device(num_qubits).target
+    named = config.network.cut_from_device
+    if named is not None:
+        return _snapshot_of_network(named, num_qubits).target
     raise ConfigError(
-        "network.graph: 'native' is cut from a device; expected execution.backend = 'fake_...', 'rehearse:ibm_...', "
-        f"'ibm_...' or 'package.module:factory', got '{section.backend}'"
+        "network.graph: 'native' is cut from a device; expected network.device = 'fake_...', or execution.backend = "
+        f"'fake_...', 'rehearse:ibm_...', 'ibm_...' or 'package.module:factory', got '{section.backend}'"
     )
+
+
+def _snapshot_of_network(name: str, num_qubits: int) -> BackendV2:
+    from qep_qiskit.execution import aer
+
+    try:
+        return plain_device(aer.fake_device(name, num_qubits))
+    except (ConfigError, ResourceError) as error:
+        raise type(error)(f"network.device{str(error).removeprefix('backend')}") from error
 
 
 def live_device(config: Config, num_qubits: int, **options: Any) -> RemoteDevice:

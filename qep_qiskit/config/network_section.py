@@ -159,6 +159,11 @@ class NetworkSection(Section):
         return None
 
     @property
+    def cut_from_device(self) -> str | None:
+        """Name of the device snapshot that the network is cut from where the backend has no couplings."""
+        return None
+
+    @property
     def qubits_ahead(self) -> int | None:
         """Number of qubits where the keys determine it without the task, else None.
 

@@ -33,11 +33,13 @@ class CircuitFacts:
 
     Args:
         two_qubit_gates: Number of two-qubit gates.
+        two_qubit_depth: Layers of two-qubit gates.
         depth: Layers of gates, those on one qubit included; barriers and measurements do not count.
         seconds: Duration in seconds, measurement included.
     """
 
     two_qubit_gates: int
+    two_qubit_depth: int
     depth: int
     seconds: float
 
@@ -50,8 +52,13 @@ def circuit_facts(circuit: QuantumCircuit, target: Target) -> CircuitFacts:
         target: Gates and durations of the device; a circuit lasts 5 us where they are unknown.
     """
     two = sum(1 for _ in _gates(circuit, num_qubits=2))
-    depth = circuit.depth(lambda instruction: instruction.operation.name not in ("barrier", "measure"))
-    return CircuitFacts(two_qubit_gates=two, depth=depth, seconds=circuit_seconds(circuit, target))
+    layers = circuit.depth(lambda instruction: _is_gate(instruction) and len(instruction.qubits) == 2)
+    return CircuitFacts(
+        two_qubit_gates=two,
+        two_qubit_depth=layers,
+        depth=circuit.depth(_is_gate),
+        seconds=circuit_seconds(circuit, target),
+    )
 
 
 def circuit_seconds(circuit: QuantumCircuit, target: Target) -> float:
@@ -67,10 +74,13 @@ def circuit_seconds(circuit: QuantumCircuit, target: Target) -> float:
         return _CIRCUIT_SECONDS
 
 
+def _is_gate(instruction: CircuitInstruction) -> bool:
+    return instruction.operation.name not in ("barrier", "measure")
+
+
 def _gates(circuit: QuantumCircuit, num_qubits: int | None = None) -> Iterator[CircuitInstruction]:
     for instruction in circuit.data:
-        is_gate = instruction.operation.name not in ("barrier", "measure")
-        if is_gate and (num_qubits is None or len(instruction.qubits) == num_qubits):
+        if _is_gate(instruction) and (num_qubits is None or len(instruction.qubits) == num_qubits):
             yield instruction
 
 

@@ -23,6 +23,7 @@ from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram, to_circuit_per_gate
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution.device_snapshot import DeviceSnapshot, cut_target
+from qep_qiskit.execution.gate_order import in_few_layers
 
 
 @short_repr
@@ -107,6 +108,8 @@ def place(
     circuit = synthesis(program)
     if backend is not None:
         _require_qubits(backend, circuit.num_qubits)
+        if backend.coupling_map is not None:
+            circuit = in_few_layers(circuit)
         circuit.measure_all()
         try:
             circuit = generate_preset_pass_manager(

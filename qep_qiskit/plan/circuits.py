@@ -42,6 +42,7 @@ class ProgramOnDevice:
         parameters: Number of parameters of the circuit.
         template_bytes: Size of the parametrised circuit in bytes.
         two_qubit_gates: Number after transpilation.
+        two_qubit_depth: Layers of two-qubit gates.
         depth: Depth after transpilation.
         circuit_seconds: Duration of one execution in seconds.
         surviving: Rough estimate of the fraction of the signal that survives, if every error destroys it.
@@ -52,6 +53,7 @@ class ProgramOnDevice:
     parameters: int
     template_bytes: int
     two_qubit_gates: int
+    two_qubit_depth: int
     depth: int
     circuit_seconds: float
     surviving: SurvivingSignal
@@ -193,6 +195,7 @@ class DeviceCircuits:
             parameters=circuit.num_parameters,
             template_bytes=payload_of_template(transpiled_program.circuit),
             two_qubit_gates=max(found.two_qubit_gates for found in facts),
+            two_qubit_depth=max(found.two_qubit_depth for found in facts),
             depth=max(found.depth for found in facts),
             circuit_seconds=max(found.seconds for found in facts),
             surviving=surviving_signal(transpiled_program),

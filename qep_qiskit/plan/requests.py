@@ -1,8 +1,9 @@
 """The requests that a run makes to a device, recorded from the same run in an ideal simulation.
 
 The trainer itself runs on the statevector engine, and every request is recorded, so that the estimate and the run have
-the same requests. Epochs with equal requests are simulated once. Of the steps of an epoch only the first, one in
-between and the last are simulated; the last may have fewer samples.
+the same requests. Beyond 20 qubits requests are answered with random bits: few depend on what was measured. Epochs with
+equal requests are simulated once. Of the steps of an epoch only the first, one in between and the last are simulated;
+the last may have fewer samples.
 """
 
 from __future__ import annotations
@@ -28,9 +29,13 @@ from qep_qiskit.execution import (
     StatevectorExecutor,
 )
 from qep_qiskit.execution.sampler_options import SamplerOptions
+from qep_qiskit.execution.sampling import LocalExecutor
 from qep_qiskit.learning import Callback, Record, Trainer, TrainingState
+from qep_qiskit.outcomes import BitMemory, Outcomes
+from qep_qiskit.outcomes.states import CalibrationStates, ProgramStates
 
 _DRIVEN_STEPS = 3
+_MOST_SIMULATED_QUBITS = 20
 _STEP = "train"
 
 
@@ -251,7 +256,9 @@ def _kinds_of_epochs(trainer: Trainer) -> list[list[tuple[int, int]]]:
 
 def _driven(experiment: Experiment, state: TrainingState, epoch: int, times: int) -> _DrivenEpoch:
     """Simulate one epoch without the steps that others represent; `state` is changed to the end of the epoch."""
-    recorder = _Recorder(StatevectorExecutor(experiment.seeds), experiment.config.execution.sampler_options())
+    is_wide = experiment.network.num_qubits > _MOST_SIMULATED_QUBITS
+    inner = _CoinTosses(experiment.seeds) if is_wide else StatevectorExecutor(experiment.seeds)
+    recorder = _Recorder(inner, experiment.config.execution.sampler_options())
     trainer = replace(experiment, executor=recorder).trainer([_OneEpoch(epoch)], state)
     skipped = max(0, trainer.steps_per_epoch - _DRIVEN_STEPS)
     first_step = epoch * trainer.steps_per_epoch
@@ -259,6 +266,23 @@ def _driven(experiment: Experiment, state: TrainingState, epoch: int, times: int
     recorder.phases_of = partial(_phases_of, trainer, skipped)
     trainer.run()
     return _DrivenEpoch(jobs=tuple(recorder.jobs), first_step=first_step, skipped=skipped, times=times)
+
+
+class _CoinTosses(LocalExecutor):
+    """Answers with random bits where states are too wide to simulate; readout has no errors."""
+
+    def _run(self, request: Request, circuits: ProgramStates) -> ShotData:
+        size = circuits.num_qubits
+        unused = (-size) % 8
+        outcomes: list[Outcomes] = []
+        for own in request.measurements:
+            generator = self._seeds.generator(*request.key.seed_words, *own.seed_words)
+            bits = generator.integers(0, 256, (len(own.states), own.shots or 1, -(-size // 8)), dtype=np.uint8)
+            if isinstance(circuits, CalibrationStates):
+                bits[:] = 255 * (own.states == 1)[:, None, None]
+            bits[..., 0] >>= unused
+            outcomes.append(BitMemory(bits=bits, num_qubits=size))
+        return ShotData(outcomes=tuple(outcomes))
 
 
 @dataclass(slots=True)

@@ -80,7 +80,7 @@ def transpilation_table(program: Mapping[str, Any]) -> FittedTable:
     rows = [
         ("physical qubits", ", ".join(map(str, program["qubits"]))),
         *([("and to route", ", ".join(map(str, helpers)))] if helpers else []),
-        ("two-qubit gates", f"{program['two_qubit_gates']:,}"),
+        ("two-qubit gates", f"{program['two_qubit_gates']:,} in {program['two_qubit_depth']:,} layers"),
         ("depth", f"{program['depth']:,}"),
         ("circuit", f"{1e6 * program['circuit_seconds']:.1f} us"),
         ("template", f"{_bytes(program['template_bytes'])}, {program['parameters']:,} parameters"),

@@ -23,14 +23,14 @@ SETTINGS = ("execution", "measurement", "preparation", "contrast")
 
 _OF_BACKEND = ("snapshot", "backend_options")
 _OF_KIND_OF_BACKEND = (
-    *("noise", "method", "device", "max_bond_dimension", "measured_circuits"),
+    *("noise", "method", "device", "max_bond_dimension", "truncation", "measured_circuits"),
     *("instance", "mode", "rep_delay", "fractional_gates", "wait_seconds"),
 )
 _OF_SHOTS = ("allocation", "error_bars", "replicates", "remove_signal_bias", "adaptive")
 
 
 def open_trained(
-    path: str | Path, overrides: Sequence[str] = (), *, also: Sequence[str] = ()
+    path: str | Path, overrides: Sequence[str] = (), *, also: Sequence[str] = (), simulates: bool = True
 ) -> tuple[RunFolder, Experiment, TrainingState | None]:
     """Return the folder of a run, its objects under some settings, and its last checkpoint.
 
@@ -41,6 +41,7 @@ def open_trained(
         path: The folder.
         overrides: ``key.path=value`` texts, keys of `SETTINGS`.
         also: More sections whose keys may be given.
+        simulates: Whether states are simulated and have to fit in memory.
 
     Raises:
         RunFolderError: The folder is not a run folder, or is damaged.
@@ -57,7 +58,7 @@ def open_trained(
         state = replace(state, step_shots=None)
     if state is not None and config.preparation != experiment.config.preparation:
         state = replace(state, warm_starts={})
-    return folder, build(config, folder.task()), state
+    return folder, build(config, folder.task(), simulates=simulates), state
 
 
 def require_trained(state: TrainingState | None, path: str | Path) -> TrainingState:

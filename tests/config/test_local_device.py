@@ -58,7 +58,11 @@ def test_qubits_may_be_named():
         ({"qubits": [1, 2, 1]}, {}, "network.qubits: a qubit is named twice"),
         ({"qubits": [1, 400]}, {}, "the device has no qubit 400"),
         ({"num_spins": 3, "edges": [[0, 1]]}, {}, "network.edges: does not go with graph = 'native'"),
-        ({"num_spins": 3}, {"backend": "aer"}, "'native' is cut from a device; expected execution.backend = 'fake_"),
+        (
+            {"num_spins": 3},
+            {"backend": "aer"},
+            "'native' is cut from a device; expected network.device = 'fake_...', or execution.backend = 'fake_",
+        ),
         ({"num_spins": 300}, {}, "fake_torino has 133 qubits, the network needs 300"),
         ({"graph": "square"}, {}, "network.num_spins: this key is missing"),
         ({"graph": "heavy_hex", "num_spins": 3, "distance": 3}, {}, "network.distance: num_spins is given too"),

@@ -44,6 +44,7 @@ PROGRAM = {
     "qubits": list(range(100, 127)),
     "helpers": [7, 8, 9],
     "two_qubit_gates": 176_823,
+    "two_qubit_depth": 12_345,
     "depth": 1_234_567,
     "circuit_seconds": 1.234e-4,
     "template_bytes": 3_456_789,
