@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from qiskit.transpiler import Target
 
 from qep_qiskit.config.graph import GraphMaker, Pair, graph_makers, graph_values
+from qep_qiskit.config.kinds import refused
 from qep_qiskit.config.network_section import MOST_SPINS, NetworkSection, last_spins
 from qep_qiskit.config.weight_section import WeightBlockConfig, initialisation_of
 from qep_qiskit.core.errors import ConfigError, NetworkError, UnusedKeyWarning
@@ -129,7 +130,7 @@ class IsingKeys(NetworkSection):
     """Code distance of a heavy-hex graph (odd), in place of `num_spins`."""
     qubits: list[Index] | None = Field(default=None, min_length=1)
     """Physical qubits of a native graph, in the order of the spins, in place of `num_spins`."""
-    device: str | None = Field(default=None, pattern="^fake_")
+    device: str | None = None
     """Device snapshot whose couplings form a native graph where `execution.backend` simulates no device, such as
     ``mps``: the circuits of the device, without its noise."""
     edges: list[Pair] | None = None
@@ -144,6 +145,13 @@ class IsingKeys(NetworkSection):
     """b, one per spin."""
     inputs: InputsConfig = InputsConfig()
     """W, one per input and spin."""
+
+    @field_validator("device")
+    @classmethod
+    def _is_snapshot(cls, name: str | None) -> str | None:
+        if name is not None and not name.startswith("fake_"):
+            raise refused(f"expected a device snapshot 'fake_...', got '{name}'")
+        return name
 
     @property
     def device_qubits(self) -> tuple[int, ...] | None:

@@ -110,11 +110,23 @@ def require_matrix_products(num_qubits: int, limits: BondLimits, states: int = 1
 
 @lru_cache(maxsize=32)
 def site_order(program: LayerProgram) -> tuple[int, ...]:
-    """Return the qubit of every site: coupled qubits are near each other."""
+    """Return the qubit of every site: coupled qubits are near each other.
+
+    Of an order and its reverse the one is taken in which running bits make fewer steps.
+    """
     pairs = np.array(sorted(set(_coupled_pairs(program))), dtype=np.int64).reshape(-1, 2)
     shape = (program.num_qubits, program.num_qubits)
     graph = coo_array((np.ones(2 * len(pairs)), (pairs.T.ravel(), pairs[:, ::-1].T.ravel())), shape=shape)
-    return tuple(reverse_cuthill_mckee(graph.tocsr(), symmetric_mode=True).tolist())
+    order = reverse_cuthill_mckee(graph.tocsr(), symmetric_mode=True)
+    return tuple(min((order, order[::-1]), key=lambda found: _steps(np.argsort(found)[pairs])).tolist())
+
+
+def _steps(pairs: NDArray[np.int64]) -> int:
+    """Return how far the bits of all sites run together, from each to its last partner behind it."""
+    ends: dict[int, int] = {}
+    for first, last in np.sort(pairs, axis=1).tolist():
+        ends[first] = max(last, ends.get(first, 0))
+    return sum(last - first for first, last in ends.items())
 
 
 def _coupled_pairs(program: LayerProgram) -> Iterator[tuple[int, int]]:

@@ -31,13 +31,14 @@ def in_few_layers(circuit: QuantumCircuit) -> QuantumCircuit:
 def _ordered(circuit: QuantumCircuit, steps: Sequence[CircuitInstruction]) -> Iterator[CircuitInstruction]:
     """Return couplings by colour, and then rotations of single qubits; both else in the order that they have."""
     couplings = [step for step in steps if len(step.qubits) == 2]
-    pairs = [tuple(sorted(circuit.find_bit(qubit).index for qubit in step.qubits)) for step in couplings]
+    places = [sorted(circuit.find_bit(qubit).index for qubit in step.qubits) for step in couplings]
+    pairs = [(first, second) for first, second in places]
     colours = edge_colours(pairs, circuit.num_qubits)
     yield from (couplings[place] for place in sorted(range(len(couplings)), key=colours.__getitem__))
     yield from (step for step in steps if len(step.qubits) == 1)
 
 
-def edge_colours(pairs: Sequence[tuple[int, ...]], num_qubits: int) -> list[int]:
+def edge_colours(pairs: Sequence[tuple[int, int]], num_qubits: int) -> list[int]:
     """Return a colour for every edge such that edges of one colour do not meet; colours are numbered as they come.
 
     Args:

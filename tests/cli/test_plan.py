@@ -118,3 +118,20 @@ def test_bad_input_is_one_line(qep, here, words, message):
     assert (result.code, result.out) == (2, "")
     assert len(result.err.splitlines()) == 1
     assert message in result.err
+
+
+@pytest.mark.deep
+def test_registers_too_wide_to_simulate_have_a_plan(qep, here, settings, plan):
+    """Their requests are counted as those of narrow ones are; only training simulates states, and is refused."""
+    words = ("training.epochs=2", "network.graph='chain'", "preparation.steps=1", "measurement.shots=50")
+    narrow, wide = (plan("circuits", *words, f"network.num_spins={spins}") for spins in (4, 60))
+    assert len(wide["programs"][0]["qubits"]) == 60
+    for part in ("jobs", "circuits", "executions"):
+        assert wide["run"][part] == narrow["run"][part]
+    assert wide["programs"][0]["signal"] < narrow["programs"][0]["signal"]
+    assert wide["programs"][0]["two_qubit_depth"] == narrow["programs"][0]["two_qubit_depth"]
+    refused = qep(
+        "train", "circuits.toml", *settings(*words, "network.num_spins=60", "execution.backend='fake_torino'")
+    )
+    assert refused.code == 2
+    assert "state vector simulation of 60 qubits does not fit" in refused.err

@@ -63,6 +63,22 @@ def test_qubits_may_be_named():
             {"backend": "aer"},
             "'native' is cut from a device; expected network.device = 'fake_...', or execution.backend = 'fake_",
         ),
+        (
+            {"num_spins": 3, "device": "ibm_torino"},
+            {"backend": "mps"},
+            "network.device: expected a device snapshot 'fake_...', got 'ibm_torino'",
+        ),
+        (
+            {"num_spins": 3, "device": "fake_torono"},
+            {"backend": "mps"},
+            "network.device: there is no 'fake_torono'; the nearest names are fake_tor",
+        ),
+        (
+            {"num_spins": 300, "device": "fake_torino"},
+            {"backend": "statevector"},
+            "network.device: fake_torino has 133 qubits, the network needs 300",
+        ),
+        ({"graph": "chain", "num_spins": 3, "device": "fake_torino"}, {}, "network.device: does not go with graph"),
         ({"num_spins": 300}, {}, "fake_torino has 133 qubits, the network needs 300"),
         ({"graph": "square"}, {}, "network.num_spins: this key is missing"),
         ({"graph": "heavy_hex", "num_spins": 3, "distance": 3}, {}, "network.distance: num_spins is given too"),
@@ -73,6 +89,17 @@ def test_bad_settings_are_one_line(network, execution, message):
     with pytest.raises(QepError, match=message) as caught:
         make(network, **execution)
     assert "\n" not in str(caught.value)
+
+
+def test_ideal_backends_take_the_couplings_of_a_named_snapshot():
+    """The network is that on the device itself, which goes before the named one."""
+    on_device = make({"num_spins": 6})
+    assert on_device.config.network.qubits is not None
+    ideal = make({"num_spins": 6, "device": "fake_torino"}, backend="mps")
+    assert ideal.config.network.qubits == on_device.config.network.qubits
+    assert ideal.network.graph.edges == on_device.network.graph.edges
+    other = make({"num_spins": 6, "device": "fake_brisbane"})
+    assert other.config.network.qubits == on_device.config.network.qubits
 
 
 def test_patches_of_lattices():
