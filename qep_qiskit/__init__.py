@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from qep_qiskit.core.errors import QepError as QepError
     from qep_qiskit.core.errors import QepWarning as QepWarning
     from qep_qiskit.core.errors import ResultError as ResultError
+    from qep_qiskit.core.jobs import set_jobs as set_jobs
     from qep_qiskit.core.operators import CommutingGroup as CommutingGroup
     from qep_qiskit.core.operators import LocalBasis as LocalBasis
     from qep_qiskit.core.operators import PauliString as PauliString

@@ -20,6 +20,16 @@ def rng(request):
     return np.random.default_rng(zlib.crc32(request.node.name.encode()))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _tests_start_no_processes():
+    """Tests run side by side: processes for the states of one would take the cores of the others."""
+    from qep_qiskit.core import jobs
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jobs, "_SECONDS_WORTH_PROCESSES", float("inf"))
+        yield
+
+
 @pytest.fixture(scope="session")
 def instances():
     """The random networks of instances.json by name."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.runs.workers import WorkStopped, stop_wanted
+from qep_qiskit.core.errors import ConfigError, QepError
+from qep_qiskit.core.worker_processes import WorkStopped, stop_wanted
 
 
 def square(point):
@@ -83,3 +83,10 @@ def alone(point):
 
 def threads(point):
     return {"process": os.getpid(), **{name: os.environ.get(name) for name in point["names"]}}
+
+
+def refusing(item):
+    """Refuses one item."""
+    if item == 3:
+        raise QepError("there is no state of item 3")
+    return item

@@ -52,7 +52,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     if config.preparation.has_known_states:
         return VectorExecutor(seeds)
     if where.kind == "statevector":
-        return StatevectorExecutor(seeds)
+        return StatevectorExecutor(seeds, precision=section.precision)
     if where.kind == "mps":
         return section.matrix_products(seeds)
     if section.is_remote:
@@ -66,7 +66,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
 
     aer.require_device(section.device)
     if section.has_vectors:
-        return aer.AerExecutor(seeds, device=section.device)
+        return aer.AerExecutor(seeds, device=section.device, precision=section.precision)
     _require_shots(config, num_qubits)
     if where.is_snapshot:
         return aer.device_executor(
@@ -226,6 +226,8 @@ def _refuse_contradictions(config: Config) -> None:
     if config.runs_circuits and where.kind != "aer":
         ignored = ["method", "device"] + (["measured_circuits"] if not where.is_snapshot else [])
         section.refuse_given(ignored, f"does not go with backend = '{section.backend}'")
+    if not config.runs_circuits:
+        section.refuse_given(["precision"], f"goes with circuits; {config.preparation.kind} states are always double")
     if config.runs_circuits or section.is_ideal:
         return
     if config.network.is_in_space:

@@ -17,6 +17,7 @@ from qep_qiskit.config.section import keys
 from qep_qiskit.continuous.executor import CoordinateExecutor
 from qep_qiskit.continuous.response import Responding
 from qep_qiskit.core.errors import ConfigError, DegenerateGroundStateWarning, UnconnectedOutputWarning
+from qep_qiskit.core.jobs import set_jobs
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings, warn
@@ -134,7 +135,7 @@ def from_file(path: str | Path, overrides: Sequence[str] = (), *, simulates: boo
 
 
 def build(config: Config, task: Task | None = None, *, simulates: bool = True) -> Experiment:
-    """Build all objects of a run.
+    """Build all objects of a run, and set the number of jobs of this process.
 
     Args:
         config: The configuration.
@@ -146,6 +147,7 @@ def build(config: Config, task: Task | None = None, *, simulates: bool = True) -
         QepError: An object of the configuration is not available; the message is one line.
     """
     log = WarningLog()
+    set_jobs(config.execution.jobs)
     with counting_warnings(log), keys(config, "contrast", "measurement", "cost", "network", "execution"):
         return replace(_built(config, task, simulates=simulates), warnings=log)
 

@@ -334,7 +334,7 @@ class CommutingGroup:
     @property
     def terms(self) -> tuple[PauliString, ...]:
         """Return the terms as Pauli strings."""
-        return tuple(self.basis.string(mask) for mask in self.masks)
+        return _terms_of(self)
 
     @property
     def signs(self) -> NDArray[np.float64] | None:
@@ -407,6 +407,11 @@ class CommutingGroup:
         """
         rotated = self.basis.rotate(states)
         return self.in_frame(walsh_hadamard((rotated * rotated.conj()).real)[..., list(self.masks)])
+
+
+@lru_cache(maxsize=256)
+def _terms_of(group: CommutingGroup) -> tuple[PauliString, ...]:
+    return tuple(group.basis.string(mask) for mask in group.masks)
 
 
 @lru_cache(maxsize=256)

@@ -16,6 +16,8 @@ from functools import lru_cache, reduce
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.arithmetic import cast_like, library_of
+
 _WIDE_FROM_QUBITS = 11
 _MULTIPLICATIONS_PER_PRODUCT = 1 << 18
 _SIGNS = np.array([[1.0, 1.0], [1.0, -1.0]])
@@ -88,11 +90,11 @@ def _apply_block(vectors: NDArray, block: Block, width: int, out: NDArray) -> No
 
     A real matrix on complex vectors works on real and imaginary parts side by side, at half the products.
     """
-    matrix, width, source, target = block.matrix, width << block.low, vectors, out
+    matrix, width, source, target = cast_like(block.matrix, vectors), width << block.low, vectors, out
     if vectors.dtype.kind == "c" and matrix.dtype.kind != "c":
-        source, target = source.view(np.float64), target.view(np.float64)
+        source, target = source.view(matrix.dtype), target.view(matrix.dtype)
         if width == 1 and source.size > len(matrix) * 64:
-            matrix = _kron_pair(np.eye(2), matrix)
+            matrix = _kron_pair(library_of(matrix).eye(2, dtype=matrix.dtype), matrix)
         else:
             width *= 2
     size = len(matrix)
@@ -106,7 +108,7 @@ def _apply_block(vectors: NDArray, block: Block, width: int, out: NDArray) -> No
     source, target = source.reshape(shape), target.reshape(shape)
     if columns < width:
         source, target = source.swapaxes(1, 2), target.swapaxes(1, 2)
-    np.matmul(matrix, source, out=target)
+    library_of(target).matmul(matrix, source, out=target)
 
 
 def _multiply_rows(rows: NDArray, matrix: NDArray, out: NDArray) -> None:
@@ -114,9 +116,10 @@ def _multiply_rows(rows: NDArray, matrix: NDArray, out: NDArray) -> None:
     size, count = len(matrix), len(rows)
     piece = min(count, _MULTIPLICATIONS_PER_PRODUCT // size**2)
     whole = count // piece * piece
-    np.matmul(rows[:whole].reshape(-1, piece, size), matrix, out=out[:whole].reshape(-1, piece, size))
+    matmul = library_of(out).matmul
+    matmul(rows[:whole].reshape(-1, piece, size), matrix, out=out[:whole].reshape(-1, piece, size))
     if whole < count:
-        np.matmul(rows[whole:], matrix, out=out[whole:])
+        matmul(rows[whole:], matrix, out=out[whole:])
 
 
 def apply_blocks(vectors: NDArray, spare: NDArray, blocks: Sequence[Block], width: int = 1) -> tuple[NDArray, NDArray]:
@@ -138,15 +141,17 @@ def apply_blocks(vectors: NDArray, spare: NDArray, blocks: Sequence[Block], widt
 
 
 def _applied(vectors: NDArray, blocks: Sequence[Block], width: int) -> NDArray:
-    """Apply blocks to vectors that must not change."""
+    """Apply blocks to vectors that must not change, in their precision; integers become real numbers."""
     if not blocks:
         return vectors
-    dtype = np.result_type(vectors, np.float64, *(block.matrix for block in blocks))
-    source, out = np.ascontiguousarray(vectors, dtype=dtype), np.empty(vectors.shape, dtype=dtype)
+    library, dtype = library_of(vectors), vectors.dtype if vectors.dtype.kind in "fc" else np.dtype(float)
+    if any(block.matrix.dtype.kind == "c" for block in blocks):
+        dtype = np.result_type(dtype, np.complex64)
+    source, out = library.ascontiguousarray(vectors, dtype=dtype), library.empty(vectors.shape, dtype=dtype)
     _apply_block(source, blocks[0], width, out)
     if len(blocks) == 1:
         return out
-    spare = np.empty_like(out) if source is vectors else source
+    spare = library.empty_like(out) if source is vectors else source
     return apply_blocks(out, spare, blocks[1:], width)[0]
 
 
@@ -186,8 +191,9 @@ def walsh_hadamard(vectors: NDArray) -> NDArray:
         vectors: Shape (..., 2^N), real or complex.
 
     Returns:
-        Array of the same shape in floating point.
+        Array of the same shape in double precision.
     """
+    vectors = vectors.astype(np.result_type(vectors, np.float64), copy=False)
     return _applied(vectors, _hadamard_blocks(num_qubits_of(vectors.shape[-1])), 1)
 
 

@@ -2,7 +2,8 @@
 
 With |psi> the final state and |phi> = H |psi>, both are evolved back to a layer. The derivative of the energy by an
 angle of that layer is then 2 Im <phi| D_a |psi>. One backward sweep gives all of them. The sweep runs on complex
-conjugate vectors: the inverse of a layer then multiplies by the phases of the layer itself.
+conjugate vectors: the inverse of a layer then multiplies by the phases of the layer itself. The precision
+is always double, because searches for a minimum follow the gradients down to small residuals.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.arithmetic import DOUBLE
 from qep_qiskit.core.groups import blocks_of
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import Basis, CommutingGroup, LocalBasis
@@ -115,7 +117,7 @@ def _changed(states: NDArray, before: Basis, after: Basis) -> NDArray[np.complex
     if before == after:
         return states
     batch = Batch(states.copy(), np.empty_like(states))
-    for move in moves_between(before, after):
+    for move in moves_between(before, after, DOUBLE):
         batch.move(move)
     return batch.states
 
@@ -144,7 +146,7 @@ def _factors(compiled: CompiledProgram, parameters: NDArray) -> list[list[Factor
     same = (parameters == parameters[:1]).all(axis=0)
     factors = []
     for stack in compiled.stacks:
-        arguments = stack.masks, stack.angles(parameters), stack.shared(same), compiled.num_qubits
+        arguments = stack.masks, stack.angles(parameters), stack.shared(same), compiled.num_qubits, DOUBLE
         factors.append(together([*shared_phase_factors(*arguments), *individual_phase_factors(*arguments)]))
     return factors
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.arithmetic import Arithmetic, library_of, take_rows
 from qep_qiskit.core.operators import Basis, LocalBasis
 from qep_qiskit.core.program import CxLayer
 from qep_qiskit.core.transforms import Block, apply_blocks, num_qubits_of
@@ -41,21 +41,27 @@ Move = Change | Permute | Turn
 Operation = Multiply | Move
 
 
-def moves_between(before: Basis, after: Basis) -> list[Move]:
+def moves_between(before: Basis, after: Basis, arithmetic: Arithmetic) -> list[Move]:
     """Operations that change states from one basis to another.
 
     Args:
         before: Basis of the states.
         after: Basis to change to.
+        arithmetic: Array library and precision of the states.
     """
     if before == after:
         return []
     if isinstance(before, LocalBasis) and isinstance(after, LocalBasis):
-        return [Change(basis_change(before, after))]
+        return [Change(in_arithmetic(basis_change(before, after), arithmetic))]
     between = LocalBasis("Z" * before.num_qubits)
-    back = moves_between(before, between) if isinstance(before, LocalBasis) else [Turn(before, back=True)]
-    forth = moves_between(between, after) if isinstance(after, LocalBasis) else [Turn(after)]
+    back = moves_between(before, between, arithmetic) if isinstance(before, LocalBasis) else [Turn(before, back=True)]
+    forth = moves_between(between, after, arithmetic) if isinstance(after, LocalBasis) else [Turn(after)]
     return [*back, *forth]
+
+
+def in_arithmetic(blocks: Sequence[Block], arithmetic: Arithmetic) -> tuple[Block, ...]:
+    """Blocks with matrices in an array library and precision."""
+    return tuple(Block(block.low, arithmetic.array(block.matrix)) for block in blocks)
 
 
 @dataclass(slots=True, eq=False)
@@ -67,19 +73,20 @@ class Batch:
         spare: A buffer of the same shape. An operation may exchange the two.
     """
 
-    states: NDArray[np.complex128]
-    spare: NDArray[np.complex128]
+    states: NDArray
+    spare: NDArray
 
     @classmethod
-    def of(cls, start: NDArray[np.complex128], count: int) -> Batch:
+    def of(cls, start: NDArray, count: int) -> Batch:
         """Make a batch of copies of one state.
 
         Args:
             start: The state, shape (2^N,).
             count: Number of copies.
         """
-        states = np.repeat(start[:, None], count, axis=1)
-        return cls(states, np.empty_like(states))
+        library = library_of(start)
+        states = library.repeat(start[:, None], count, axis=1)
+        return cls(states, library.empty_like(states))
 
     def multiply(self, factors: Sequence[Factor], layer: int) -> None:
         """Multiply by the phases of one layer.
@@ -97,8 +104,7 @@ class Batch:
 
     def permute(self, layer: CxLayer) -> None:
         """Apply a layer of CX gates."""
-        sources = sources_of(layer, num_qubits_of(len(self.states)))
-        np.take(self.states, sources, axis=0, out=self.spare, mode="clip")
+        take_rows(self.states, sources_of(layer, num_qubits_of(len(self.states))), self.spare)
         self.states, self.spare = self.spare, self.states
 
     def turn(self, operation: Turn) -> None:

@@ -16,10 +16,11 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.arithmetic import DOUBLE, Arithmetic, library_of
 from qep_qiskit.core.operators import Basis
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.transforms import Block, kron_blocks, num_qubits_of
-from qep_qiskit.evolution.batch import Change, Multiply, Operation, Permute, Turn, moves_between
+from qep_qiskit.evolution.batch import Change, Multiply, Operation, Permute, Turn, in_arithmetic, moves_between
 from qep_qiskit.evolution.compiled import CompiledProgram, LayerStack
 
 _FRAME_QUBITS = 12
@@ -43,27 +44,34 @@ def leave_rotation_frame(states: NDArray[np.complex128]) -> None:
     num_qubits = num_qubits_of(states.shape[1])
     low = min(num_qubits, _FRAME_QUBITS)
     view = states.reshape(len(states), -1, 1 << low)
-    view *= _frame(low).conj()
+    view *= _like(_frame(low), states)
     if num_qubits > low:
-        view *= _frame(num_qubits - low).conj()[:, None]
+        view *= _like(_frame(num_qubits - low), states)[:, None]
+
+
+def _like(phases: NDArray[np.complex128], states: NDArray) -> NDArray:
+    return library_of(states).asarray(phases, dtype=states.dtype)
 
 
 @lru_cache(maxsize=32)
 def _frame(num_qubits: int) -> NDArray[np.complex128]:
-    """Phases i^popcount(x)."""
-    return product_state(np.array([[1.0, 1.0j]] * num_qubits))
+    """Phases (-i)^popcount(x)."""
+    return product_state(np.array([[1.0, 1.0j]] * num_qubits)).conj()
 
 
-def rotation_operations(compiled: CompiledProgram, angles: Sequence[NDArray]) -> list[Operation]:
+def rotation_operations(
+    compiled: CompiledProgram, angles: Sequence[NDArray], arithmetic: Arithmetic
+) -> list[Operation]:
     """Operations of the rotation route.
 
     Args:
         compiled: The compiled program.
         angles: For every stack, angles in radians of shape (layers, terms, states); those of fields are equal in all
             states.
+        arithmetic: Array library and precision of the states.
     """
     rotations = {
-        index: _rotations(stack, angles[index][:, :, 0])
+        index: [in_arithmetic(layer, arithmetic) for layer in _rotations(stack, angles[index][:, :, 0])]
         for index, stack in enumerate(compiled.stacks)
         if index in compiled.fields
     }
@@ -99,13 +107,13 @@ def engine_initial_state(program: LayerProgram, compiled: CompiledProgram) -> ND
 
 
 @lru_cache(maxsize=64)
-def engine_operations(compiled: CompiledProgram) -> tuple[Operation, ...]:
+def engine_operations(compiled: CompiledProgram, arithmetic: Arithmetic = DOUBLE) -> tuple[Operation, ...]:
     """Operations between `engine_initial_state` and the basis of the last step, `compiled.last_basis`."""
     operations: list[Operation] = []
     basis: Basis = compiled.first_basis
     for step in compiled.steps:
         if (wanted := compiled.basis_of(step)) != basis:
-            operations += moves_between(basis, wanted)
+            operations += moves_between(basis, wanted, arithmetic)
             basis = wanted
         operations.append(step)
     return tuple(operations)

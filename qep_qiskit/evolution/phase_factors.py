@@ -7,6 +7,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.arithmetic import Arithmetic, cast_like, complex_like, library_of
 from qep_qiskit.core.transforms import num_qubits_of, walsh_hadamard_of_columns
 
 _TABLE_AMPLITUDES = 1 << 17
@@ -14,7 +15,7 @@ _SIGNS_UP_TO_QUBITS = 10
 _SIGN_MULTIPLICATIONS = 1 << 18
 
 
-def phase_factors(angles: NDArray, out: NDArray | None = None) -> NDArray[np.complex128]:
+def phase_factors(angles: NDArray, out: NDArray | None = None) -> NDArray:
     """Compute exp(-i theta) by the tangent of half the angle.
 
     One function of the angle gives both parts, and numpy computes tangents ten times faster than sines. The result has
@@ -24,13 +25,14 @@ def phase_factors(angles: NDArray, out: NDArray | None = None) -> NDArray[np.com
         angles: Angles theta in radians, any shape.
         out: Buffer for the result, of the same shape, or None.
     """
-    tangent = np.tan(0.5 * angles)
-    phases = np.empty(angles.shape, dtype=complex) if out is None else out
+    library = library_of(angles)
+    tangent = library.tan(0.5 * angles)
+    phases = library.empty(angles.shape, dtype=complex_like(angles)) if out is None else out
     square = tangent * tangent
     inverse = 1.0 / (1.0 + square)
-    np.multiply(1.0 - square, inverse, out=phases.real)
+    library.multiply(1.0 - square, inverse, out=phases.real)
     tangent *= inverse
-    np.multiply(tangent, -2.0, out=phases.imag)
+    library.multiply(tangent, -2.0, out=phases.imag)
     return phases
 
 
@@ -45,7 +47,7 @@ def _fits_sign_table(num_terms: int, columns: int, num_qubits: int) -> bool:
     return num_qubits <= _SIGNS_UP_TO_QUBITS and num_terms * columns << num_qubits <= _SIGN_MULTIPLICATIONS
 
 
-def diagonals(masks: NDArray, angles: NDArray, num_qubits: int) -> NDArray[np.float64]:
+def diagonals(masks: NDArray, angles: NDArray, num_qubits: int) -> NDArray:
     """Compute diagonals sum_a theta_a D_a, shape (..., 2^N, columns).
 
     Args:
@@ -53,12 +55,13 @@ def diagonals(masks: NDArray, angles: NDArray, num_qubits: int) -> NDArray[np.fl
         angles: Angles theta_a in radians, shape (..., terms, columns).
         num_qubits: Number of qubits N.
     """
+    library = library_of(angles)
     if _fits_sign_table(angles.shape[-2], angles.shape[-1], num_qubits):
-        return np.matmul(_sign_table(tuple(masks.tolist()), num_qubits), angles)
+        return library.matmul(cast_like(_sign_table(tuple(masks.tolist()), num_qubits), angles), angles)
     if angles.ndim > 2:
-        return np.stack([diagonals(masks, layer, num_qubits) for layer in angles])
-    by_mask = np.zeros((1 << num_qubits, angles.shape[1]))
-    by_mask[masks] = angles
+        return library.stack([diagonals(masks, layer, num_qubits) for layer in angles])
+    by_mask = library.zeros((1 << num_qubits, angles.shape[1]), dtype=angles.dtype)
+    by_mask[library.asarray(masks)] = angles
     return walsh_hadamard_of_columns(by_mask)
 
 
@@ -98,19 +101,20 @@ class PhaseFactors:
         masks: Bit masks of the terms, bit k for qubit k, shape (terms,).
         angles: Angles in radians, shape (layers, terms, columns); one column is shared by all states.
         num_qubits: Number of qubits N.
+        arithmetic: Array library and precision of the states.
     """
 
-    def __init__(self, masks: NDArray, angles: NDArray, num_qubits: int) -> None:
-        self._masks, self._angles, self._num_qubits = masks, angles, num_qubits
-        self._common: tuple[NDArray, NDArray] | None = None
-        self.table: NDArray[np.complex128] | None = None
+    def __init__(self, masks: NDArray, angles: NDArray, num_qubits: int, arithmetic: Arithmetic) -> None:
+        self._masks, self._angles, self._num_qubits = masks, arithmetic.array(angles), num_qubits
+        self._common: tuple[NDArray, list[float]] | None = None
+        self.table: NDArray | None = None
         layers, _, columns = angles.shape
         if layers * columns << num_qubits <= _TABLE_AMPLITUDES and num_qubits <= _SIGNS_UP_TO_QUBITS:
-            self.table = phase_factors(diagonals(masks, angles, num_qubits))
+            self.table = phase_factors(diagonals(masks, self._angles, num_qubits))
         elif columns == 1 and layers > 1 and (found := _ratios(angles[:, :, 0])) is not None:
-            self._common = diagonals(masks, found[0][:, None], num_qubits), found[1]
+            self._common = diagonals(masks, arithmetic.array(found[0][:, None]), num_qubits), found[1].tolist()
 
-    def of_layer(self, layer: int, out: NDArray | None = None) -> NDArray[np.complex128]:
+    def of_layer(self, layer: int, out: NDArray | None = None) -> NDArray:
         """Phases of one layer, shape (2^N, columns).
 
         Args:
@@ -129,31 +133,32 @@ class PhaseFactors:
 class _ProductPhaseFactors:
     """Phases of terms on single qubits: outer products of the phases of the lower and the higher qubits."""
 
-    def __init__(self, masks: NDArray, angles: NDArray, num_qubits: int) -> None:
+    def __init__(self, masks: NDArray, angles: NDArray, num_qubits: int, arithmetic: Arithmetic) -> None:
         layers, _, columns = angles.shape
-        factors = np.ones((num_qubits, layers, 2, columns), dtype=complex)
+        factors = arithmetic.library.ones((num_qubits, layers, 2, columns), dtype=arithmetic.complex)
         qubits = [num_qubits_of(mask) for mask in masks.tolist()]
-        factors[qubits, :, 0] = phase_factors(angles).swapaxes(0, 1)
+        factors[qubits, :, 0] = arithmetic.array(phase_factors(angles)).swapaxes(0, 1)
         factors[qubits, :, 1] = factors[qubits, :, 0].conj()
         half = num_qubits // 2
-        self._low, self._high = _outer(factors[:half]), _outer(factors[half:])
-        self.table: NDArray[np.complex128] | None = None
+        self._low, self._high = _outer(factors[:half], arithmetic), _outer(factors[half:], arithmetic)
+        self.table: NDArray | None = None
         if layers * columns << num_qubits <= _TABLE_AMPLITUDES:
             full = self._high[:, :, None] * self._low[:, None]
             self.table = full.reshape(layers, 1 << num_qubits, columns)
 
-    def of_layer(self, layer: int, out: NDArray | None = None) -> NDArray[np.complex128]:
+    def of_layer(self, layer: int, out: NDArray | None = None) -> NDArray:
         if self.table is not None:
             return self.table[layer]
         high, low = self._high[layer], self._low[layer]
         shape = (len(high), len(low), low.shape[1])
-        product = np.multiply(high[:, None], low[None], out=None if out is None else out.reshape(shape))
+        buffer = None if out is None else out.reshape(shape)
+        product = library_of(low).multiply(high[:, None], low[None], out=buffer)
         return product.reshape(-1, shape[2])
 
 
-def _outer(factors: NDArray) -> NDArray:
+def _outer(factors: NDArray, arithmetic: Arithmetic) -> NDArray:
     """Products over few qubits: (qubits, layers, 2, columns) to (layers, 2^qubits, columns)."""
-    phases = np.ones((factors.shape[1], 1, factors.shape[3]), dtype=complex)
+    phases = arithmetic.library.ones((factors.shape[1], 1, factors.shape[3]), dtype=arithmetic.complex)
     for factor in factors:
         phases = (factor[:, :, None] * phases[:, None]).reshape(len(phases), -1, phases.shape[2])
     return phases
@@ -162,10 +167,10 @@ def _outer(factors: NDArray) -> NDArray:
 class _KnownPhaseFactors:
     """Phases of all layers from a table of shape (layers, 2^N, columns)."""
 
-    def __init__(self, table: NDArray[np.complex128]) -> None:
-        self.table: NDArray[np.complex128] | None = table
+    def __init__(self, table: NDArray) -> None:
+        self.table: NDArray | None = table
 
-    def of_layer(self, layer: int, out: NDArray | None = None) -> NDArray[np.complex128]:
+    def of_layer(self, layer: int, out: NDArray | None = None) -> NDArray:
         assert self.table is not None
         return self.table[layer]
 
@@ -173,7 +178,9 @@ class _KnownPhaseFactors:
 Factor = PhaseFactors | _ProductPhaseFactors | _KnownPhaseFactors
 
 
-def shared_phase_factors(masks: NDArray, angles: NDArray, shared: NDArray, num_qubits: int) -> list[Factor]:
+def shared_phase_factors(
+    masks: NDArray, angles: NDArray, shared: NDArray, num_qubits: int, arithmetic: Arithmetic
+) -> list[Factor]:
     """Phase factors that all states share: a list of one factor, or an empty list.
 
     Args:
@@ -181,13 +188,16 @@ def shared_phase_factors(masks: NDArray, angles: NDArray, shared: NDArray, num_q
         angles: Angles in radians, shape (layers, terms, states).
         shared: Whether all states share the angles of a term, shape (terms,).
         num_qubits: Number of qubits N.
+        arithmetic: Array library and precision of the states.
     """
     if not (shared.any() and angles[:, shared, 0].any()):
         return []
-    return [PhaseFactors(masks[shared], np.ascontiguousarray(angles[:, shared, :1]), num_qubits)]
+    return [PhaseFactors(masks[shared], np.ascontiguousarray(angles[:, shared, :1]), num_qubits, arithmetic)]
 
 
-def individual_phase_factors(masks: NDArray, angles: NDArray, shared: NDArray, num_qubits: int) -> list[Factor]:
+def individual_phase_factors(
+    masks: NDArray, angles: NDArray, shared: NDArray, num_qubits: int, arithmetic: Arithmetic
+) -> list[Factor]:
     """Phase factors that differ from state to state: a list of one factor, or an empty list.
 
     Args:
@@ -195,12 +205,13 @@ def individual_phase_factors(masks: NDArray, angles: NDArray, shared: NDArray, n
         angles: Angles in radians, shape (layers, terms, states).
         shared: Whether all states share the angles of a term, shape (terms,).
         num_qubits: Number of qubits N.
+        arithmetic: Array library and precision of the states.
     """
     own = ~shared
     if not own.any():
         return []
     single = all(mask.bit_count() == 1 for mask in masks[own].tolist())
-    return [(_ProductPhaseFactors if single else PhaseFactors)(masks[own], angles[:, own], num_qubits)]
+    return [(_ProductPhaseFactors if single else PhaseFactors)(masks[own], angles[:, own], num_qubits, arithmetic)]
 
 
 def together(factors: list[Factor]) -> list[Factor]:

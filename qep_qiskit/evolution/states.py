@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.arithmetic import DOUBLE, Arithmetic
+from qep_qiskit.core.jobs import current_jobs, in_threads
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.evolution.batch import Batch, Move, Multiply, Operation, moves_between
@@ -22,48 +24,61 @@ from qep_qiskit.evolution.operations import (
 from qep_qiskit.evolution.phase_factors import Factor, individual_phase_factors, shared_phase_factors, together
 
 _TOGETHER_UP_TO_QUBITS = 12
-_AMPLITUDES_TOGETHER = 1 << 16
-_AMPLITUDES_IN_TURN = 1 << 19
+_AMPLITUDES_TOGETHER = 1 << 14
+_STATES_WORTH_A_CALL = 16
+_AMPLITUDES_IN_TURN = 1 << 18
 _STATES_TOGETHER = 512
 _NUMBERS_IN_TABLES = 1 << 20
 
 
-def evolve(program: LayerProgram, parameters: NDArray) -> NDArray[np.complex128]:
+def evolve(program: LayerProgram, parameters: NDArray, arithmetic: Arithmetic = DOUBLE) -> NDArray:
     """Compute the final states of a program.
 
     Args:
         program: The layers.
         parameters: Shape (states, parameters).
+        arithmetic: Array library and precision of the states.
 
     Returns:
-        State vectors, shape (states, 2^N), index bit k = qubit k, with the phases of the synthesised circuit.
+        State vectors, shape (states, 2^N), index bit k = qubit k, with the phases of the synthesised circuit; an array
+        of the library.
 
     Raises:
         ResourceError: The states do not fit in memory.
     """
-    require_memory(program.num_qubits, 16 * (len(parameters) + 8), "a batch of state vectors")
-    states = np.empty((len(parameters), 1 << program.num_qubits), dtype=complex)
-    same = (parameters == parameters[:1]).all(axis=0)
-    for rows in _chunks(program, len(parameters)):
-        _Work.on(program, parameters[rows], same).run(states[rows])
+    arrays = len(parameters) + 8 * current_jobs()
+    require_memory(program.num_qubits, arithmetic.bytes_per_amplitude * arrays, "a batch of state vectors")
+    states, plan = (
+        arithmetic.empty((len(parameters), 1 << program.num_qubits)),
+        _Plan.on(program, parameters, arithmetic),
+    )
+
+    def write(rows: slice) -> None:
+        plan.run(parameters[rows], states[rows])
+
+    in_threads(write, list(_chunks(program, len(parameters))))
     return states
 
 
 def _chunks(program: LayerProgram, count: int) -> Iterator[slice]:
-    """Rows of the batch that are evolved together: few enough for the cache, and for tables of all layers."""
+    """Rows of the batch that are evolved together: few enough for the cache, and for tables of all layers.
+
+    They do not depend on the number of jobs, because products of other shapes round differently.
+    """
     num_qubits = program.num_qubits
     if num_qubits > _TOGETHER_UP_TO_QUBITS:
         size = _AMPLITUDES_IN_TURN >> num_qubits
     else:
         in_tables = max(1, len(program.layers)) << (num_qubits + 3) // 2
-        size = min(_STATES_TOGETHER, _AMPLITUDES_TOGETHER >> num_qubits, _NUMBERS_IN_TABLES // in_tables)
+        in_cache = max(_STATES_WORTH_A_CALL, _AMPLITUDES_TOGETHER >> num_qubits)
+        size = min(_STATES_TOGETHER, in_cache, _NUMBERS_IN_TABLES // in_tables)
     size = max(1, size)
     return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Work:
-    """One chunk of a batch with its operations.
+class _Plan:
+    """What all chunks of a batch have in common.
 
     Args:
         operations: Operations on the batch.
@@ -71,57 +86,69 @@ class _Work:
         last: Changes of basis at the end.
         framed: Whether the states are in the frame of the rotation route.
         stacks: The layers of every group; stacks without multiplications are omitted.
-        angles: Angles in radians of each, shape (layers, terms, states).
         shared: For each, whether all states share the angles of a term, shape (terms,).
+        common: For each, the phase factors that all states share.
+        arithmetic: Array library and precision of the states.
     """
 
     operations: Sequence[Operation]
-    start: NDArray[np.complex128]
+    start: NDArray
     last: Sequence[Move]
     framed: bool
     stacks: dict[int, LayerStack]
-    angles: Sequence[NDArray]
-    shared: Sequence[NDArray]
+    shared: dict[int, NDArray]
+    common: dict[int, list[Factor]]
+    arithmetic: Arithmetic
 
     @classmethod
-    def on(cls, program: LayerProgram, parameters: NDArray, same: NDArray[np.bool_]) -> _Work:
-        """Prepare some rows of parameters; `same` states which parameters all states share."""
+    def on(cls, program: LayerProgram, parameters: NDArray, arithmetic: Arithmetic) -> _Plan:
+        """Prepare a batch of parameters, shape (states, parameters)."""
         compiled = compiled_program(program)
-        angles = [stack.angles(parameters) for stack in compiled.stacks]
-        shared = [stack.shared(same) for stack in compiled.stacks]
-        stacks = dict(enumerate(compiled.stacks))
-        if compiled.fields and all(shared[index].all() for index in compiled.fields):
+        same = (parameters == parameters[:1]).all(axis=0)
+        angles = [stack.angles(parameters[:1]) for stack in compiled.stacks]
+        shared = {index: stack.shared(same) for index, stack in enumerate(compiled.stacks)}
+        by_rotations = bool(compiled.fields) and all(shared[index].all() for index in compiled.fields)
+        multiplied = {
+            index: stack
+            for index, stack in enumerate(compiled.stacks)
+            if not (by_rotations and index in compiled.fields)
+        }
+        common = {
+            index: shared_phase_factors(stack.masks, angles[index], shared[index], compiled.num_qubits, arithmetic)
+            for index, stack in multiplied.items()
+        }
+        rest: dict[str, Any] = {"stacks": multiplied, "shared": shared, "common": common, "arithmetic": arithmetic}
+        if by_rotations:
             return cls(
-                operations=rotation_operations(compiled, angles),
-                start=rotation_initial_state(program),
+                operations=rotation_operations(compiled, angles, arithmetic),
+                start=arithmetic.array(rotation_initial_state(program)),
                 last=(),
                 framed=True,
-                stacks={index: stack for index, stack in stacks.items() if index not in compiled.fields},
-                angles=angles,
-                shared=shared,
+                **rest,
             )
         return cls(
-            operations=engine_operations(compiled),
-            start=engine_initial_state(program, compiled),
-            last=moves_between(compiled.last_basis, compiled.computational),
+            operations=engine_operations(compiled, arithmetic),
+            start=arithmetic.array(engine_initial_state(program, compiled)),
+            last=moves_between(compiled.last_basis, compiled.computational, arithmetic),
             framed=False,
-            stacks=stacks,
-            angles=angles,
-            shared=shared,
+            **rest,
         )
 
-    def run(self, out: NDArray) -> None:
-        """Compute the final states and write them, shape (states, 2^N)."""
+    def run(self, parameters: NDArray, out: NDArray) -> None:
+        """Compute the final states of some rows of parameters and write them, shape (states, 2^N)."""
+        if not len(out):
+            return
+        angles = {index: stack.angles(parameters) for index, stack in self.stacks.items()}
         if out.shape[1] > 1 << _TOGETHER_UP_TO_QUBITS:
-            self._in_turn(out)
+            self._in_turn(angles, out)
         else:
-            self._all_together(out)
+            self._all_together(angles, out)
         if self.framed:
             leave_rotation_frame(out)
 
-    def _all_together(self, out: NDArray) -> None:
+    def _all_together(self, angles: dict[int, NDArray], out: NDArray) -> None:
         """Evolve all states in one batch, for narrow registers."""
-        factors = {index: together([*self._common(index), *self._own(index, slice(None))]) for index in self.stacks}
+        factors = {index: together([*self.common[index], *self._own(index, angles[index])]) for index in self.stacks}
         batch = Batch.of(self.start, len(out))
         for operation in self.operations:
             if isinstance(operation, Multiply):
@@ -132,15 +159,17 @@ class _Work:
             batch.move(move)
         out[:] = batch.states.T
 
-    def _in_turn(self, out: NDArray) -> None:
+    def _in_turn(self, angles: dict[int, NDArray], out: NDArray) -> None:
         """Apply each operation to one state after the other, in place, for wide registers."""
-        common = {index: self._common(index) for index in self.stacks}
-        own = [{index: self._own(index, slice(row, row + 1)) for index in self.stacks} for row in range(len(out))]
+        own = [
+            {index: self._own(index, angles[index][:, :, row : row + 1]) for index in self.stacks}
+            for row in range(len(out))
+        ]
         out[:] = self.start
-        spare = np.empty((out.shape[1], 1), dtype=complex)
+        spare = self.arithmetic.empty((out.shape[1], 1))
         for operation in [*self.operations, *self.last]:
             if isinstance(operation, Multiply):
-                phases = [factor.of_layer(operation.layer) for factor in common[operation.stack]]
+                phases = [factor.of_layer(operation.layer) for factor in self.common[operation.stack]]
             for row, state in enumerate(out):
                 batch = Batch(state[:, None], spare)
                 if not isinstance(operation, Multiply):
@@ -150,10 +179,7 @@ class _Work:
                     batch.states *= shared
                 batch.multiply(own[row][operation.stack], operation.layer)
 
-    def _common(self, index: int) -> list[Factor]:
-        stack = self.stacks[index]
-        return shared_phase_factors(stack.masks, self.angles[index], self.shared[index], stack.group.num_qubits)
-
-    def _own(self, index: int, columns: slice) -> list[Factor]:
-        stack, angles = self.stacks[index], self.angles[index][:, :, columns]
-        return individual_phase_factors(stack.masks, angles, self.shared[index], stack.group.num_qubits)
+    def _own(self, index: int, angles: NDArray) -> list[Factor]:
+        """Phase factors that differ between states, for angles of shape (layers, terms, states)."""
+        stack, shared = self.stacks[index], self.shared[index]
+        return individual_phase_factors(stack.masks, angles, shared, stack.group.num_qubits, self.arithmetic)

@@ -23,8 +23,11 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
+from qep_qiskit.core.arithmetic import Arithmetic, Precision
 from qep_qiskit.core.cache import Cache
 from qep_qiskit.core.errors import NEEDS_RUNTIME, ConfigError, ResourceError, ResultError
+from qep_qiskit.core.jobs import current_jobs
+from qep_qiskit.core.limits import check_value
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.program import LayerProgram, to_circuit_per_gate
 from qep_qiskit.core.seeds import Seeds
@@ -49,7 +52,11 @@ _BINDINGS_PER_CALL = 256
 _MOST_QUBITS_OF_MPS = 1024
 _ONE_QUBIT_GATES = ["rx", "ry", "rz", "h", "x", "s", "sdg", "sx", "u"]
 _TWO_QUBIT_GATES = ["rxx", "rzz", "cx", "cz", "ecr"]
-_SIMULATOR_OPTIONS = {"max_parallel_threads": 1, "max_parallel_experiments": os.cpu_count() or 1}
+
+
+def _simulator_options() -> dict[str, int]:
+    """Return options that compute as many states at a time as there are jobs, each on one thread."""
+    return {"max_parallel_threads": 1, "max_parallel_experiments": current_jobs()}
 
 
 class AerExecutor(VectorExecutor):
@@ -58,6 +65,7 @@ class AerExecutor(VectorExecutor):
     Args:
         seeds: Root of the random streams.
         device: ``"CPU"``, or ``"GPU"`` where Aer is built for it.
+        precision: Precision of the state vectors, ``"double"`` or ``"single"``.
 
     Example:
         >>> program, angles = qep.hardware_efficient(1, depth=0), np.array([[np.pi / 3, 0.0]])
@@ -66,24 +74,27 @@ class AerExecutor(VectorExecutor):
         array([[0.866+0.j, 0.5  +0.j]])
     """
 
-    def __init__(self, seeds: Seeds, *, device: Literal["CPU", "GPU"] = "CPU") -> None:
+    def __init__(self, seeds: Seeds, *, device: Literal["CPU", "GPU"] = "CPU", precision: Precision = "double") -> None:
         super().__init__(seeds)
-        self._simulator = AerSimulator(method="statevector", device=device, **_SIMULATOR_OPTIONS)
+        check_value("precision", precision, Precision)
+        self._simulator = AerSimulator(method="statevector", device=device, precision=precision, **_simulator_options())
+        self._type = np.dtype(Arithmetic(precision=precision).complex)
         self._circuits: Cache[LayerProgram, QuantumCircuit] = Cache()
 
-    def vectors(self, prepared: CircuitStates) -> NDArray[np.complex128]:
+    def vectors(self, prepared: CircuitStates) -> NDArray[np.complexfloating]:
         """Simulate the state vectors of circuits, shape (states, 2^N), in few Aer calls."""
-        require_memory(prepared.num_qubits, 5 * 16, "a state vector simulation")
+        require_memory(prepared.num_qubits, 5 * self._type.itemsize, "a state vector simulation")
         circuit = self._circuits.of(prepared.program, lambda: _saving_the_vector(prepared.program))
         values = gate_values(prepared.program, prepared.parameters)
         per_call = max(1, _AMPLITUDES_PER_CALL >> prepared.num_qubits)
         chunks = [values[start : start + per_call] for start in range(0, len(values), per_call)]
         return np.concatenate([self._evolve(circuit, chunk) for chunk in chunks])
 
-    def _evolve(self, circuit: QuantumCircuit, values: NDArray) -> NDArray[np.complex128]:
+    def _evolve(self, circuit: QuantumCircuit, values: NDArray) -> NDArray[np.complexfloating]:
         binds = {parameter: values[:, parameter.index].tolist() for parameter in circuit.parameters}
         result = self._simulator.run(circuit, parameter_binds=[binds], shots=1).result()
-        return _saved(result, "statevector", len(values), f"{self._simulator.name}: circuit '{circuit.name}'")
+        found = _saved(result, "statevector", len(values), f"{self._simulator.name}: circuit '{circuit.name}'")
+        return found.astype(self._type, copy=False)  # Aer returns the numbers of both precisions as double
 
 
 def _saving_the_vector(program: LayerProgram) -> QuantumCircuit:
@@ -119,7 +130,7 @@ def aer_sampler_executor(
         options["n_qubits"] = _MOST_QUBITS_OF_MPS
         options["matrix_product_state_max_bond_dimension"] = max_bond_dimension
     simulator = backend or AerSimulator(**options)
-    simulator.set_options(**_SIMULATOR_OPTIONS)
+    simulator.set_options(**_simulator_options())
 
     def sampler(seed: int) -> SamplerV2:
         return SamplerV2.from_backend(simulator, seed=seed)
@@ -183,7 +194,7 @@ def device_executor(
         if options is not None and options.changes_gates:
             from qep_qiskit.execution.ibm_local import LocalIbmExecutor
 
-            simulator.set_options(**_SIMULATOR_OPTIONS)
+            simulator.set_options(**_simulator_options())
             return LocalIbmExecutor(simulator, seeds, options, place=lambda _: transpiled_program)
         if measured_circuits or transpiled_program.circuit.num_qubits > MOST_QUBITS:
             return aer_sampler_executor(seeds, backend=simulator, place=lambda _: transpiled_program)
@@ -196,7 +207,7 @@ class _DensityMatrices:
     """Simulates exact noisy distributions, one evolution of a density matrix for every binding."""
 
     def __init__(self, simulator: AerSimulator) -> None:
-        simulator.set_options(method="density_matrix", **_SIMULATOR_OPTIONS)
+        simulator.set_options(method="density_matrix", **_simulator_options())
         self._simulator = simulator
         self._confusions = _confusions_of(simulator.options.noise_model)
 

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.jobs import in_threads
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution.interface import GroupMeasurement, JobHandle, Request, ShotData
 from qep_qiskit.execution.outcome_check import with_calibration
+from qep_qiskit.outcomes import Outcomes
 from qep_qiskit.outcomes.checks import require_shape
 from qep_qiskit.outcomes.known_states import VectorStates
 from qep_qiskit.outcomes.states import CircuitStates, PreparedStates, ProgramStates, on_qubits
@@ -45,13 +47,11 @@ def _sampled(
     prepared: PreparedStates, measurements: tuple[GroupMeasurement, ...], seeds: Seeds, key: tuple[str | int, ...]
 ) -> ShotData:
     """Draw every measurement from a random stream of its own, so groups are independent."""
-    return ShotData(
-        outcomes=tuple(
-            prepared.measured(own.group, own.states, own.shots, seeds.generator(*key, *own.seed_words))
-            for own in measurements
-        ),
-        discarded=prepared.discarded,
-    )
+
+    def drawn(own: GroupMeasurement) -> Outcomes:
+        return prepared.measured(own.group, own.states, own.shots, seeds.generator(*key, *own.seed_words))
+
+    return ShotData(outcomes=tuple(in_threads(drawn, measurements)), discarded=prepared.discarded)
 
 
 class LocalExecutor(ABC):
@@ -111,7 +111,7 @@ class VectorExecutor(LocalExecutor):
         array([[1.]])
     """
 
-    def vectors(self, prepared: CircuitStates) -> NDArray[np.complex128]:
+    def vectors(self, prepared: CircuitStates) -> NDArray[np.complexfloating]:
         """Simulate state vectors of circuits, shape (states, 2^N), index bit k = qubit k.
 
         Raises:

@@ -118,19 +118,21 @@ def _by_different_shots(
     diagonal = (np.abs(curvature).sum(axis=(1, 2)) <= (1.0 + _ROUNDING) * np.abs(own).sum(axis=1)) & np.all(sizes)
     curvatures_of_mean = own * sizes**2
     offsets = curvatures_of_mean * means - sizes * slope  # the slope at a true mean <P> is curvature <P> - offset
-    count, found = outputs.shape[1], np.zeros(len(outputs))
-    for o in range(count):
-        for p in range(o + 1):
-            if not covariance[:, o, p].any():
-                continue  # Pauli strings of different batches
-            both = covariance[:, o, p] * (shots - 1.0) / (sizes[o] * sizes[p]) + means[:, o] * means[:, p]
-            part = _pair(
-                (means[:, o], means[:, p], both),
-                (curvatures_of_mean[:, o], curvatures_of_mean[:, p]),
-                (offsets[:, o], offsets[:, p]),
-                shots,
-            )
-            found += part if o == p else 2.0 * part
+    every = zip(*np.tril_indices(outputs.shape[1]), strict=True)
+    pairs = [(o, p) for o, p in every if covariance[:, o, p].any()]  # others are Pauli strings of different batches
+    found = np.zeros(len(outputs))
+    if not pairs:
+        return np.where(diagonal, found, np.nan)
+    one, other = (list(side) for side in zip(*pairs, strict=True))
+    both = covariance[:, one, other] * (shots[:, None] - 1.0) / (sizes[one] * sizes[other])
+    parts = _pair(
+        (means[:, one], means[:, other], both + means[:, one] * means[:, other]),
+        (curvatures_of_mean[:, one], curvatures_of_mean[:, other]),
+        (offsets[:, one], offsets[:, other]),
+        shots[:, None],
+    )
+    for part, o, p in zip(parts.T, one, other, strict=True):
+        found += part if o == p else 2.0 * part
     return np.where(diagonal, found, np.nan)
 
 
@@ -146,18 +148,19 @@ def _shots(hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray
 def _pair(
     means: Sequence[NDArray], curvatures: Sequence[NDArray], offsets: Sequence[NDArray], shots: NDArray
 ) -> NDArray[np.float64]:
-    """Unbiased contribution of a pair of Pauli strings P, Q to the variance, shape (samples,).
+    """Unbiased contributions of pairs of Pauli strings P, Q to the variance, shape (samples, pairs).
 
     Args:
         means: Means of P, Q and PQ.
         curvatures: Curvature of the loss by <P>, and by <Q>.
         offsets: The slope of the loss by <P> is curvature <P> - offset; the same for <Q>.
-        shots: Number of shots.
+        shots: Number of shots, shape (samples, 1).
     """
     sums = (shots, *(shots * mean for mean in means))
+    known: dict[tuple[int, ...], NDArray] = {(): np.ones_like(shots)}
 
     def mean(*terms: int) -> NDArray:
-        return _different(terms, sums) / np.prod([shots - k for k in range(len(terms))], axis=0)
+        return _different(terms, sums, known) / np.prod([shots - k for k in range(len(terms))], axis=0)
 
     p, q, pq = _FIRST, _SECOND, _BOTH
     four = mean(p, p, q, q)
@@ -170,20 +173,23 @@ def _pair(
     return slopes / shots + curvatures[0] * curvatures[1] * square / (2.0 * shots * (shots - 1.0))
 
 
-def _different(terms: Sequence[int], sums: Sequence[NDArray]) -> NDArray[np.float64]:
+def _different(
+    terms: tuple[int, ...], sums: Sequence[NDArray], known: dict[tuple[int, ...], NDArray]
+) -> NDArray[np.float64]:
     """Sum over tuples of different shots of the product of one Pauli string of each.
 
     Args:
         terms: Strings as bits: 1 for P, 2 for Q, 3 for PQ.
         sums: Sums of 1, P, Q and PQ over all shots.
+        known: Results by their terms, which grow; without terms it is 1.
     """
-    if not terms:
-        return np.ones_like(sums[0])
-    *offsets, last = terms
-    found = sums[last] * _different(offsets, sums)
-    for place, string in enumerate(offsets):
-        found = found - _different([*offsets[:place], string ^ last, *offsets[place + 1 :]], sums)
-    return found
+    if terms not in known:
+        *offsets, last = terms
+        found = sums[last] * _different(tuple(offsets), sums, known)
+        for place, string in enumerate(offsets):
+            found = found - _different((*offsets[:place], string ^ last, *offsets[place + 1 :]), sums, known)
+        known[terms] = found
+    return known[terms]
 
 
 def _expanded(
@@ -231,10 +237,11 @@ def _slope_of_curvature(
     hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray, targets: NDArray
 ) -> NDArray[np.float64]:
     """Derivatives of tr(L'' Cov) / 2 by the outputs at fixed covariance, shape (samples, outputs)."""
-    cost, found = hamiltonian.cost, np.zeros_like(outputs)
-    for output, shift in enumerate(_STEP * np.eye(outputs.shape[1])):
-        ahead, behind = (cost.curvature_near(outputs + side * shift, targets) for side in (1.0, -1.0))
-        found[:, output] = ((ahead - behind) * covariance).sum(axis=(1, 2)) / (4.0 * _STEP)
+    found, shifts = np.zeros_like(outputs), _STEP * np.eye(outputs.shape[1])
+    near = np.concatenate([outputs + side * shift for shift in shifts for side in (1.0, -1.0)])
+    curvatures = hamiltonian.cost.curvature_near(near, np.tile(targets, (2 * len(shifts), 1)))
+    for output, pair in enumerate(curvatures.reshape(len(shifts), 2, *covariance.shape)):
+        found[:, output] = ((pair[0] - pair[1]) * covariance).sum(axis=(1, 2)) / (4.0 * _STEP)
     return np.nan_to_num(found)  # a loss may be undefined beyond the range of the outputs
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.jobs import in_threads
 from qep_qiskit.core.transforms import num_qubits_of
 from qep_qiskit.outcomes.bits import BitMemory, BitOutcomes, Distribution
 from qep_qiskit.outcomes.checks import num_bytes_of, require_probabilities
@@ -24,7 +25,8 @@ def draw(
 ) -> BitOutcomes:
     """Draw outcomes of one group, for few states at a time: a large batch is never copied.
 
-    The states are drawn one after the other from one stream, so they are independent.
+    The states are drawn one after the other from one stream, so they are independent. Wide registers take all their
+    random numbers first, and share the search among the jobs.
 
     Args:
         probabilities_of: Probabilities of all outcomes for some of the measured states, shape (some, 2^N); a fresh
@@ -39,27 +41,38 @@ def draw(
     """
     measured, size = shape
     num_qubits, per_part = num_qubits_of(size), max(1, _AMPLITUDES_PER_PART // size)
-    drawn: list[NDArray] = []
-    for start in range(0, measured, per_part):
+
+    def checked(start: int) -> NDArray:
         probabilities = probabilities_of(slice(start, start + per_part))
         require_probabilities(probabilities, name, first=start)
-        np.maximum(probabilities, 0.0, out=probabilities)
-        if shots is None:
-            drawn.append(probabilities)
-        elif num_qubits <= _COUNTS_UP_TO_QUBITS:
-            probabilities /= probabilities.sum(axis=1, keepdims=True)
-            drawn.append(generator.multinomial(shots, probabilities))
-        else:
-            drawn += [_search(row, shots, generator)[None] for row in probabilities]
-    if shots is None or num_qubits <= _COUNTS_UP_TO_QUBITS:
-        return Distribution(weights=np.concatenate(drawn) if drawn else np.zeros((0, size)), shots=shots)
-    return BitMemory(bits=_to_bytes(np.concatenate(drawn), num_qubits), num_qubits=num_qubits)
+        return np.maximum(probabilities, 0.0, out=probabilities)
+
+    starts = range(0, measured, per_part)
+    if shots is None:
+        return Distribution(weights=_joined(in_threads(checked, starts), size), shots=None)
+    if num_qubits <= _COUNTS_UP_TO_QUBITS:
+        return Distribution(weights=_joined([_counts(checked(s), shots, generator) for s in starts], size), shots=shots)
+    uniform = generator.random((measured, shots))
+    parts = in_threads(
+        lambda start: [_search(*pair) for pair in zip(checked(start), uniform[start:], strict=False)], starts
+    )
+    found = np.array([row for part in parts for row in part])
+    return BitMemory(bits=_to_bytes(found, num_qubits), num_qubits=num_qubits)
 
 
-def _search(probabilities: NDArray, shots: int, generator: np.random.Generator) -> NDArray[np.int64]:
+def _joined(parts: list[NDArray], size: int) -> NDArray:
+    return np.concatenate(parts) if parts else np.zeros((0, size))
+
+
+def _counts(probabilities: NDArray, shots: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    return generator.multinomial(shots, probabilities)
+
+
+def _search(probabilities: NDArray, uniform: NDArray) -> NDArray[np.int64]:
     """Search in the cumulative sum, which replaces the probabilities: linear in 2^N once, logarithmic a shot."""
     cumulative = np.cumsum(probabilities, out=probabilities)
-    return np.searchsorted(cumulative, generator.random(shots) * cumulative[-1], side="right")
+    return np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
 
 
 def _to_bytes(values: NDArray[np.int64], num_qubits: int) -> NDArray[np.uint8]:

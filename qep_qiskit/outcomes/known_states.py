@@ -95,7 +95,10 @@ class VectorStates(KnownStates):
             group: The group to measure.
             chosen: Shape (chosen,), the states.
         """
-        return _squares(self.vectors[chosen[0]][None] if len(chosen) == 1 else self.vectors[chosen], group)
+        found = _squares(self.vectors[chosen[0]][None] if len(chosen) == 1 else self.vectors[chosen], group)
+        if self.vectors.dtype in (np.complex64, np.float32):  # lengths are 1 to single precision only
+            found /= found.sum(axis=1, keepdims=True)
+        return found
 
 
 @short_repr
@@ -224,9 +227,12 @@ def require_classical(group: CommutingGroup) -> None:
 
 
 def _squares(vectors: NDArray, group: CommutingGroup) -> NDArray[np.float64]:
-    """Return probabilities of all outcomes of vectors (..., 2^N) in the basis of a group, a fresh array."""
+    """Return probabilities of all outcomes of vectors (..., 2^N) in the basis of a group, a fresh array.
+
+    They are double also where vectors are single: sums over many outcomes in single precision have a bias.
+    """
     rotated = group.basis.rotate(vectors)
-    probabilities = np.square(rotated.real)
+    probabilities = np.square(rotated.real, dtype=np.float64)
     if np.iscomplexobj(rotated):
-        probabilities += np.square(rotated.imag)
+        probabilities += np.square(rotated.imag, dtype=np.float64)
     return probabilities

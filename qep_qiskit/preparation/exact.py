@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import BranchJumpWarning, ConfigError, DegenerateGroundStateWarning
+from qep_qiskit.core.jobs import current_jobs, in_processes, in_threads, one_blas_thread
 from qep_qiskit.core.limits import Index, NotNegative, check_limits
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
@@ -25,7 +27,9 @@ from qep_qiskit.preparation.interface import (
 from qep_qiskit.preparation.spectra import dense_hamiltonians, lanczos
 
 _DENSE_UP_TO_QUBITS = 7
-_DENSE_AMPLITUDES_PER_CALL = 1 << 22
+_DENSE_AMPLITUDES_PER_CALL = 1 << 18
+_CHAIN_AMPLITUDES = 1 << 14
+_SHORTEST_CHAIN = 4
 _TOO_SMALL_FOR_LANCZOS = 2
 _SPARE_LEVELS = 3
 _SURE_OVERLAP = 0.8
@@ -117,7 +121,8 @@ class ExactPreparation:
         Args:
             groups: The commuting groups.
             coefficients: Shape (states, terms), in energy.
-            near: Shape (states, 2^N), initial states for Lanczos; by default the solution of the previous row.
+            near: Shape (states, 2^N), initial states for Lanczos; by default the solution of the previous row, in
+                chains of rows that are solved side by side.
 
         Raises:
             ResourceError: The states do not fit in memory.
@@ -126,10 +131,11 @@ class ExactPreparation:
         """
         num_qubits = groups[0].num_qubits
         check_level(self.level, num_qubits)
-        if self._is_dense(num_qubits):
-            states = self._solve_dense(groups, coefficients)
-        else:
-            states = self._solve_lanczos(groups, coefficients, near)
+        with one_blas_thread():
+            if self._is_dense(num_qubits):
+                states = self._solve_dense(groups, coefficients)
+            else:
+                states = self._solve_lanczos(groups, coefficients, near)
         _warn_if_degenerate(states, coefficients, self.level)
         return states
 
@@ -139,30 +145,32 @@ class ExactPreparation:
 
     def _solve_dense(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> VectorStates:
         num_qubits = groups[0].num_qubits
-        require_memory(num_qubits, 4 * 16, "dense diagonalisation", bits_per_qubit=2)
         per_call = max(1, _DENSE_AMPLITUDES_PER_CALL >> (2 * num_qubits))
-        parts = []
-        for start in range(0, len(coefficients), per_call):
+        starts = range(0, len(coefficients), per_call)
+        side_by_side = min(current_jobs(), len(starts))
+        require_memory(num_qubits, 4 * 16 * side_by_side, "dense diagonalisation", bits_per_qubit=2)
+
+        def solved(start: int) -> tuple[NDArray, NDArray, NDArray]:
             levels, vectors = np.linalg.eigh(dense_hamiltonians(groups, coefficients[start : start + per_call]))
-            parts.append((vectors[:, :, self.level], levels[:, self.level], _gaps(levels, self.level)))
-        vectors, energies, gaps = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return VectorStates(vectors=vectors, energies=energies, gaps=gaps)
+            return vectors[:, :, self.level], levels[:, self.level], _gaps(levels, self.level)
+
+        return _states_of(in_threads(solved, starts))
 
     def _solve_lanczos(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, near: NDArray | None
     ) -> VectorStates:
-        """Solve row after row; without a given initial state, each row starts from the solution of the previous one."""
-        count = self._lanczos_levels(groups[0].num_qubits)
-        require_memory(groups[0].num_qubits, 16 * (12 * count + len(coefficients)), "Lanczos")
-        vectors: list[NDArray] = []
-        energies, gaps = [], []
-        for number, row in enumerate(coefficients):
-            begin = near[number] if near is not None else vectors[-1] if vectors else None
-            levels, states = lanczos(groups, row, count, tolerance=self.tolerance, near=begin)
-            vectors.append(states[:, self.level])
-            energies.append(levels[self.level])
-            gaps.append(float(_gaps(levels[None], self.level)[0]))
-        return VectorStates(vectors=np.array(vectors), energies=np.array(energies), gaps=np.array(gaps))
+        """Solve chains of rows; without a given initial state, each row starts from the solution of the previous one.
+
+        The length of a chain does not depend on the number of jobs: the last bits of a solution depend on its start.
+        """
+        num_qubits = groups[0].num_qubits
+        count = self._lanczos_levels(num_qubits)
+        arrays = 12 * count * min(current_jobs(), len(coefficients)) + len(coefficients)
+        require_memory(num_qubits, 16 * arrays, "Lanczos")
+        length = max(_SHORTEST_CHAIN, _CHAIN_AMPLITUDES >> num_qubits) if near is None else 1
+        starts = range(0, len(coefficients), length)
+        chains = [(coefficients[at : at + length], None if near is None else near[at]) for at in starts]
+        return _states_of(in_processes(partial(_solved_chain, self, tuple(groups), count), chains))
 
     def check_level(self, num_qubits: int) -> None:
         """Check that the solver can compute the level.
@@ -232,6 +240,26 @@ class ExactPreparation:
             return levels[0], states[0]
         count = min(self._lanczos_levels(num_qubits) + _SPARE_LEVELS, (1 << num_qubits) - 1)
         return lanczos(groups, coefficients, count, tolerance=self.tolerance, near=near)
+
+
+def _solved_chain(
+    preparation: ExactPreparation, groups: tuple[CommutingGroup, ...], count: int, chain: tuple[NDArray, NDArray | None]
+) -> tuple[NDArray, NDArray, NDArray]:
+    """Return vectors, energies and gaps of some rows; the first starts from a given vector, or from none."""
+    rows, begin = chain
+    found, level = [], preparation.level
+    for row in rows:
+        levels, states = lanczos(groups, row, count, tolerance=preparation.tolerance, near=begin)
+        begin = states[:, level]
+        found.append((begin, levels[level], _gaps(levels[None], level)[0]))
+    vectors, energies, gaps = (np.array(column) for column in zip(*found, strict=True))
+    return vectors, energies, gaps
+
+
+def _states_of(parts: Sequence[tuple[NDArray, NDArray, NDArray]]) -> VectorStates:
+    """Return states from parts of their vectors, energies and gaps."""
+    vectors, energies, gaps = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return VectorStates(vectors=vectors, energies=energies, gaps=gaps)
 
 
 def _gaps(levels: NDArray, level: int) -> NDArray:

@@ -11,12 +11,14 @@ states. At beta = 0 the derivative is a correlation of thermal fluctuations:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.jobs import current_jobs, in_threads, one_blas_thread
 from qep_qiskit.core.limits import Positive, check_limits
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
@@ -26,8 +28,11 @@ from qep_qiskit.preparation.classical import classical_energies
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
 from qep_qiskit.preparation.spectra import dense_hamiltonians
 
+Solved = TypeVar("Solved")
+
 _NEGLIGIBLE = 1e-20
 _MATRICES_AT_ONCE = 6
+_AMPLITUDES_PER_PART = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +77,30 @@ class ThermalPreparation:
         return SpinEnsembles(np.array(weights)), np.array(free_energies)
 
     def _quantum(self, groups: Sequence[CommutingGroup], rows: NDArray) -> tuple[MixedStates, NDArray]:
-        require_memory(groups[0].num_qubits, 16 * (_MATRICES_AT_ONCE + len(rows)), "Gibbs states", bits_per_qubit=2)
-        vectors, free_energies = [], []
-        for row in rows:
+        matrices = _MATRICES_AT_ONCE * min(current_jobs(), len(rows)) + len(rows)
+        require_memory(groups[0].num_qubits, 16 * matrices, "Gibbs states", bits_per_qubit=2)
+
+        def solved(row: NDArray) -> tuple[NDArray, float]:
             levels, states = np.linalg.eigh(dense_hamiltonians(groups, row[None])[0])
             weights, free_energy = _boltzmann(levels, self.temperature)
             kept = weights > _NEGLIGIBLE
-            vectors.append((states[:, kept] * np.sqrt(weights[kept])).T)
-            free_energies.append(free_energy)
+            return (states[:, kept] * np.sqrt(weights[kept])).T, free_energy
+
+        vectors, free_energies = zip(*_row_by_row(solved, groups, rows), strict=True)
         most = max(len(own) for own in vectors)
         padded = [np.pad(own, ((0, most - len(own)), (0, 0))) for own in vectors]
         return MixedStates(np.array(padded)), np.array(free_energies)
+
+
+def _row_by_row(work: Callable[..., Solved], groups: Sequence[CommutingGroup], *rows: NDArray) -> list[Solved]:
+    """Return the results of some work for the rows of arrays, small ones several at a time."""
+    size = max(1, _AMPLITUDES_PER_PART >> (2 * groups[0].num_qubits))
+
+    def part(start: int) -> list[Solved]:
+        return [work(*row) for row in zip(*(array[start : start + size] for array in rows), strict=True)]
+
+    with one_blas_thread():
+        return [found for some in in_threads(part, range(0, len(rows[0]), size)) for found in some]
 
 
 def _boltzmann(levels: NDArray, temperature: float) -> tuple[NDArray[np.float64], float]:
@@ -118,9 +136,13 @@ def thermal_response(
             for row, nudge in zip(coefficients, nudges, strict=True)
         ]
         return np.array(rows)
-    require_memory(groups[0].num_qubits, 16 * _MATRICES_AT_ONCE, "thermal fluctuations", bits_per_qubit=2)
-    pairs = zip(coefficients, nudges, strict=True)
-    return np.array([_quantum_response(groups, row, nudge, temperature) for row, nudge in pairs])
+    matrices = _MATRICES_AT_ONCE * min(current_jobs(), len(coefficients))
+    require_memory(groups[0].num_qubits, 16 * matrices, "thermal fluctuations", bits_per_qubit=2)
+
+    def response(row: NDArray, nudge: NDArray) -> NDArray[np.float64]:
+        return _quantum_response(groups, row, nudge, temperature)
+
+    return np.array(_row_by_row(response, groups, coefficients, nudges))
 
 
 def _classical_response(

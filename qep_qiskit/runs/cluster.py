@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from qep_qiskit.core.errors import IdleClusterWarning, ResourceError
 from qep_qiskit.core.warning_log import warn
+from qep_qiskit.core.worker_processes import GO_ON, STOP, PlainFlag, run_item, set_flag
 from qep_qiskit.runs.pool import Pool
-from qep_qiskit.runs.workers import GO_ON, STOP, PlainFlag, run_item, set_flag
 
 if TYPE_CHECKING:
     from distributed import Client

@@ -6,7 +6,6 @@ workers; only the order in which they arrive does.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -15,8 +14,16 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from qep_qiskit.core.errors import WorkerLostError
+from qep_qiskit.core.worker_processes import (
+    AT_ONCE,
+    GO_ON,
+    STOP,
+    StopFlag,
+    WorkStopped,
+    ctrl_c_is_not_inherited,
+    run_item,
+)
 from qep_qiskit.runs.stop_signals import on_stop_signals
-from qep_qiskit.runs.workers import AT_ONCE, GO_ON, STOP, StopFlag, WorkStopped, run_item
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -93,7 +100,7 @@ class Pool:
     ) -> list[BaseException]:
         while waiting and len(running) < self.window and self.flag.value == GO_ON:
             try:
-                with _ctrl_c_is_not_inherited():
+                with ctrl_c_is_not_inherited():
                     future = self.executor.submit(self.call, work, waiting[-1])
             except self.lost:
                 return [WorkerLostError(self.lost_line)]
@@ -123,22 +130,3 @@ class Pool:
 
         with on_stop_signals(heed):
             yield
-
-
-@contextmanager
-def _ctrl_c_is_not_inherited() -> Iterator[None]:
-    """Block Ctrl-C while processes are started, so that they never receive it, also before they can ignore it.
-
-    Blocked signals are inherited. A Ctrl-C that arrives meanwhile is delivered to this process afterwards.
-    """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows: a worker ignores it once it has started
-        yield
-        return
-    from multiprocessing import resource_tracker
-
-    resource_tracker.ensure_running()  # would unblock it
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)

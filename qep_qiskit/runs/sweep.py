@@ -23,6 +23,7 @@ from typing import Any
 from qep_qiskit.config import build, check_config
 from qep_qiskit.core.errors import FolderBusyError, QepError, RunFolderError
 from qep_qiskit.core.files import whole_folder
+from qep_qiskit.core.worker_processes import WorkStopped
 from qep_qiskit.learning import Callback
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.grid import GridPoint
@@ -39,7 +40,6 @@ from qep_qiskit.runs.training import (
     start_run,
     trainer_in,
 )
-from qep_qiskit.runs.workers import WorkStopped
 
 _SECONDS_FOR_A_LOCK = 20.0
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from qep_qiskit.config import Config
 from qep_qiskit.core.errors import RunFolderError
 from qep_qiskit.core.files import finished_in, make_folder, remove_leftovers, write_atomically
 from qep_qiskit.runs.folder import explained, held
@@ -62,7 +63,7 @@ class SweepFolder:
             raise RunFolderError(f"{self.path / _GRID}: is damaged; give another folder with --out") from error
 
     def _compare(self, kept: Mapping[str, Any], points: Sequence[GridPoint]) -> None:
-        asked = {point.name: _fingerprint(point.config.resolved()) for point in points}
+        asked = {point.name: _fingerprint(point.config) for point in points}
         if not set(kept["points"]) <= set(asked):
             grid = " ".join(f"--over {key}={','.join(map(value_text, some))}" for key, some in kept["over"].items())
             raise RunFolderError(
@@ -121,14 +122,17 @@ class SweepFolder:
                     over[key].append(value)
         content = versions() | {
             "over": over,
-            "points": {point.name: _fingerprint(point.config.resolved()) for point in points},
+            "points": {point.name: _fingerprint(point.config) for point in points},
             "config": points[0].config.resolved(),
             "files": _data_files(points),
         }
         write_atomically(self.path / _GRID, (json.dumps(content, indent=1) + "\n").encode())
 
 
-def _fingerprint(content: object) -> str:
+def _fingerprint(config: Config) -> str:
+    """Return a hash of a configuration without the number of jobs, on which no result depends."""
+    content = config.resolved()
+    del content["execution"]["jobs"]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from qep_qiskit.config import Config, Experiment, build, check_config
 from qep_qiskit.config.executor import build_device, build_remote_executor
 from qep_qiskit.core.errors import ConfigError, RunFolderError
+from qep_qiskit.core.worker_processes import stop_wanted
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.remote import Pace, RemoteExecutor
 from qep_qiskit.device.service import RemoteDevice
@@ -20,7 +21,6 @@ from qep_qiskit.learning import Callback, Record, Trainer, TrainingState
 from qep_qiskit.runs.callbacks import AppliedJobs, Checkpoints, LastOutputs, MetricsFile
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.versions import naming_versions, versions
-from qep_qiskit.runs.workers import stop_wanted
 
 
 def stamped_config(config: Config) -> dict[str, Any]:

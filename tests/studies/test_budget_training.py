@@ -13,9 +13,9 @@ from qep_qiskit.budget.study import Study
 from qep_qiskit.budget.training import check_training, training_points, training_rows, work_on_run
 from qep_qiskit.config import from_file
 from qep_qiskit.core.errors import ConfigError, RunFolderError
+from qep_qiskit.core.worker_processes import WorkStopped
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.runs.processes import open_pool
-from qep_qiskit.runs.workers import WorkStopped
 
 CONFIG = (
     "seed = 3\n"

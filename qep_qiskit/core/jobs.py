@@ -1,0 +1,200 @@
+"""Compute many states at once, on threads or processes of this machine.
+
+The number of jobs changes no result: work is cut into items that do not depend on it, every item is computed in the
+same way wherever it runs, and results come in the order of the items. Threads are for work that numpy does in long
+calls, which let go of Python's lock; processes are for work of many short calls. Work gives no warnings.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import parent_process
+from types import ModuleType
+from typing import Annotated, Any, TypeVar
+
+from annotated_types import Ge, Le
+
+from qep_qiskit.core.errors import WorkerLostError
+from qep_qiskit.core.limits import check_value
+from qep_qiskit.core.worker_processes import AT_ONCE, StopFlag, ctrl_c_is_not_inherited, num_cores, one_thread_each
+from qep_qiskit.core.worker_processes import worker_pool as new_worker_pool
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+Jobs = Annotated[int, Ge(1), Le(61)]
+"""A number of jobs; Windows waits for no more processes."""
+
+_MOST_BY_DEFAULT = 61
+# What the start of a process costs; shorter work is done before it would begin.
+_SECONDS_WORTH_PROCESSES = 2.0
+
+
+@dataclass(slots=True)
+class _Setting:
+    jobs: int | None = None
+    seconds_alone: float = 0.0
+
+
+_setting = _Setting()
+_thread = threading.local()
+
+
+def set_jobs(jobs: int | None) -> None:
+    """Set how many states are computed at the same time; a configuration sets it to its key ``execution.jobs``.
+
+    Args:
+        jobs: The number; None for one per core that this process may use, and one within a worker process.
+
+    Raises:
+        ConfigError: It is not a whole number of at least 1.
+
+    Example:
+        >>> qep.set_jobs(2)
+        >>> qep.set_jobs(None)  # the default
+    """
+    check_value("jobs", jobs, Jobs | None)
+    _setting.jobs = jobs
+
+
+def current_jobs() -> int:
+    """Return how many states are computed at the same time; 1 within such a computation."""
+    if getattr(_thread, "works", False):
+        return 1
+    if _setting.jobs is not None:
+        return _setting.jobs
+    return 1 if parent_process() is not None else min(num_cores(), _MOST_BY_DEFAULT)
+
+
+def in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Return the result of every item; threads share the items.
+
+    Args:
+        work: Function of an item, with most of its time in numpy.
+        items: The items.
+    """
+    jobs = current_jobs()
+    if jobs == 1 or len(items) < 2:
+        return [work(item) for item in items]
+    return _results(_threads(jobs), [(copy_context().run, work, item) for item in items])
+
+
+def in_processes(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Return the result of every item; processes share the items once the work is longer than their start.
+
+    The processes stay for the next call. Without threadpoolctl all items are computed here, because linear algebra on
+    several threads, as in this process, rounds differently from that on one thread, as in a worker.
+
+    Args:
+        work: Function of an item; it, its items and its results can be pickled.
+        items: The items.
+
+    Raises:
+        WorkerLostError: A process died.
+    """
+    jobs, found = current_jobs(), list[Result]()
+    alone = jobs == 1 or len(items) < 2 or _controller() is None or b"__main__" in pickle.dumps(work)
+    while len(found) < len(items) and (alone or _setting.seconds_alone < _SECONDS_WORTH_PROCESSES):
+        started = time.perf_counter()
+        found.append(work(items[len(found)]))
+        _setting.seconds_alone += time.perf_counter() - started
+    rest = items[len(found) :]
+    if len(rest) < 2:
+        return found + [work(item) for item in rest]
+    try:
+        return found + _on_processes(jobs, work, rest)
+    except BrokenProcessPool:
+        _processes.cache_clear()
+        raise WorkerLostError(
+            "a worker process died (killed, or out of memory); give execution.jobs a smaller number if memory is short"
+        ) from None
+
+
+def _on_processes(jobs: int, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    executor, flag = _processes(jobs)
+    try:
+        with one_thread_each(), ctrl_c_is_not_inherited(), _main_is_not_imported():
+            calls = [executor.submit(work, item) for item in items]
+        return _gathered(calls)
+    except KeyboardInterrupt:
+        _processes.cache_clear()
+        flag.value = AT_ONCE
+        raise
+
+
+@contextmanager
+def _main_is_not_imported() -> Iterator[None]:
+    """Hide the main module from processes that start: a script without a guard would run again in each of them."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+def _results(executor: Executor, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
+    return _gathered([executor.submit(*call) for call in calls])
+
+
+def _gathered(calls: Sequence[Future[Result]]) -> list[Result]:
+    """Return the results in order; after an error no further item is started."""
+    try:
+        return [call.result() for call in calls]
+    except BaseException:
+        for call in calls:
+            call.cancel()
+        raise
+
+
+@cache
+def _threads(jobs: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(jobs, "qep", lambda: setattr(_thread, "works", True))
+
+
+@cache
+def _processes(jobs: int) -> tuple[Executor, StopFlag]:
+    return new_worker_pool(jobs)
+
+
+def _forget_pools() -> None:
+    _threads.cache_clear()
+    _processes.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):  # a forked process has no threads
+    os.register_at_fork(after_in_child=_forget_pools)
+
+
+@cache
+def _controller() -> Any:
+    """Return threadpoolctl's controller of the libraries for linear algebra, or None where it is not installed."""
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:
+        return None
+    import scipy.linalg  # noqa: F401 - brings a library of its own, which is limited too
+
+    return ThreadpoolController()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Limit linear algebra to one thread, for the same rounding and no waiting; needs threadpoolctl."""
+    controller = _controller()
+    if controller is None:
+        yield
+        return
+    with controller.limit(limits=1, user_api="blas"):
+        yield

@@ -1,0 +1,185 @@
+"""The number of jobs changes no bit of any result; what goes wrong in a job is told in one line."""
+
+import multiprocessing
+import os
+import time
+
+import numpy as np
+import pytest
+from pool_work import refusing
+
+import qep_qiskit as qep
+from qep_qiskit.core import jobs
+from qep_qiskit.core.errors import ConfigError, WorkerLostError
+from qep_qiskit.core.jobs import current_jobs, in_processes, in_threads, set_jobs
+from qep_qiskit.core.warning_log import WarningLog, counting_warnings, warn
+from qep_qiskit.evolution import evolve
+from qep_qiskit.preparation import ThermalPreparation, thermal_response
+
+JOBS = (1, 2, 3)
+
+
+@pytest.fixture(autouse=True)
+def _default_afterwards():
+    yield
+    set_jobs(None)
+
+
+def with_each(work):
+    """The result of some work with every number of jobs."""
+    found = []
+    for number in JOBS:
+        set_jobs(number)
+        found.append(work())
+    return found
+
+
+def same_bits(results):
+    first, *others = [[array.tobytes() for array in result] for result in results]
+    return all(other == first for other in others)
+
+
+def ramp(num_spins, states, steps=4):
+    network = qep.IsingNetwork(
+        graph=qep.complete(num_spins), outputs=(0,), inputs=qep.ClampedInputs.all_to(1, range(num_spins))
+    )
+    rng = np.random.default_rng(5)
+    coefficients = network.coefficients(rng.normal(size=network.layout.num_weights), rng.normal(size=(states, 1)))
+    return qep.AdiabaticPreparation(steps=steps).program(network.groups), coefficients
+
+
+@pytest.mark.parametrize(("num_spins", "states"), [(3, 1500), (8, 130), (13, 150)])
+def test_states_of_the_engine_are_the_same(num_spins, states):
+    program, coefficients = ramp(num_spins, states, steps=2)
+    assert same_bits(with_each(lambda: [evolve(program, coefficients)]))
+
+
+def family(num_spins, samples):
+    """A chain with an input on every spin, nudged to both sides."""
+    network = qep.IsingNetwork(
+        graph=qep.chain(num_spins), outputs=(0,), inputs=qep.ClampedInputs.all_to(1, range(num_spins))
+    )
+    cost = qep.OperatorCost.from_terms([qep.CostTerm(string=qep.PauliString.of("Z", 0), coefficient=1.0)], num_spins)
+    hamiltonian, rng = qep.NudgedHamiltonian(network, cost), np.random.default_rng(3)
+    free = hamiltonian.free_coefficients(rng.normal(size=network.layout.num_weights), rng.normal(size=(samples, 1)))
+    nudge, _ = hamiltonian.operator_nudge(np.zeros((samples, 0)))
+    betas = np.array([0.0, 0.1, -0.1])
+    return qep.HamiltonianFamily(
+        groups=network.groups, free=free, nudge=nudge, betas=betas, key=qep.RequestKey("demo", 0)
+    )
+
+
+def test_exact_and_gibbs_states_are_the_same():
+    exact, thermal = qep.ExactPreparation(), ThermalPreparation(0.5)
+    narrow, wide = family(6, 100), family(8, 3)
+
+    def work():
+        states, gibbs = exact.prepare(narrow, qep.WarmStart()).states, thermal.prepare(wide, qep.WarmStart()).states
+        nudge = np.broadcast_to(wide.nudge, wide.free.shape)
+        response = thermal_response(wide.paulis, wide.free, nudge, 0.5)
+        return [states.vectors, states.energies, states.gaps, gibbs.vectors, response]
+
+    assert same_bits(with_each(work))
+
+
+@pytest.fixture
+def at_once(monkeypatch):
+    """Processes are started however short the work is."""
+    monkeypatch.setattr(jobs, "_SECONDS_WORTH_PROCESSES", 0.0)
+
+
+@pytest.mark.deep
+def test_states_of_lanczos_are_the_same(at_once):
+    states = family(8, 30)
+
+    def work():
+        free = qep.ExactPreparation().solve(states.paulis, states.free)
+        known = qep.ExactPreparation().prepare(states, qep.WarmStart(free=free)).states
+        return [free.vectors, free.energies, free.gaps, known.vectors]
+
+    assert same_bits(with_each(work))
+
+
+def test_an_error_in_a_process_comes_out_as_it_is(at_once):
+    set_jobs(2)
+    with pytest.raises(qep.QepError, match="of item 3"):
+        in_processes(refusing, range(8))
+    assert in_processes(str, range(3)) == ["0", "1", "2"]
+
+
+def test_a_process_that_dies_is_one_line_and_the_next_call_works(at_once):
+    set_jobs(2)
+    with pytest.raises(WorkerLostError, match=r"a worker process died .* execution.jobs"):
+        in_processes(os._exit, [3, 3, 3])
+    assert in_processes(str, range(3)) == ["0", "1", "2"]
+
+
+def test_ctrl_c_ends_processes(at_once, monkeypatch):
+    set_jobs(2)
+    monkeypatch.setattr(jobs, "_gathered", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        in_processes(time.sleep, [60.0, 60.0])
+    monkeypatch.undo()
+    assert not [child for child in multiprocessing.active_children() if not gone_within(child, 10.0)]
+
+
+def interrupted(calls):
+    raise KeyboardInterrupt
+
+
+def gone_within(process, seconds):
+    process.join(seconds)
+    return not process.is_alive()
+
+
+def test_short_work_starts_no_process(monkeypatch):
+    set_jobs(2)
+    monkeypatch.setattr(jobs, "_processes", None)
+    assert in_processes(str, range(3)) == ["0", "1", "2"]
+
+
+def test_without_threadpoolctl_all_is_done_here(at_once, monkeypatch):
+    set_jobs(2)
+    monkeypatch.setattr(jobs, "_controller", lambda: None)
+    monkeypatch.setattr(jobs, "_processes", None)
+    assert in_processes(str, range(3)) == ["0", "1", "2"]
+
+
+def test_items_run_side_by_side_and_come_in_order():
+    set_jobs(3)
+    seen = in_threads(lambda item: (item, current_jobs()), range(7))
+    assert seen == [(item, 1) for item in range(7)]  # no threads within threads
+
+
+def test_an_error_comes_out_as_it_is_and_ends_the_work():
+    set_jobs(2)
+
+    def work(item):
+        if item == 1:
+            raise qep.NetworkError("one line")
+        return item
+
+    with pytest.raises(qep.NetworkError, match="one line"):
+        in_threads(work, range(200))
+    assert in_threads(str, range(3)) == ["0", "1", "2"]
+
+
+def test_warnings_of_threads_are_counted():
+    set_jobs(2)
+    with counting_warnings(WarningLog()) as log, pytest.warns(qep.QepWarning):
+        in_threads(lambda item: warn(qep.QepWarning, "constant", detail=str(item)), range(4))
+    assert [count.times for count in log.given] == [4]
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, "all", True, 62])
+def test_no_number_of_jobs(number):
+    with pytest.raises(ConfigError, match=r"^jobs: expected .*, got "):
+        set_jobs(number)
+
+
+def test_a_configuration_sets_the_number():
+    qep.from_file("configs/xor.toml", ["execution.jobs=2"])
+    assert current_jobs() == 2
+    qep.from_file("configs/xor.toml")
+    set_jobs(1)
+    assert current_jobs() == 1
