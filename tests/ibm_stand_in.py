@@ -98,9 +98,7 @@ class StandInJob:
         self.service.answer("result")
         if self.state != "DONE":
             raise RuntimeJobFailureError(self.reason)
-        found = [
-            SimpleNamespace(data=SimpleNamespace(meas=SimpleNamespace(array=self._bits(pub)))) for pub in self.pubs
-        ]
+        found = [self._registers(pub) for pub in self.pubs]
         return self.service.spoil(found[:-1] if self.service.answer("short") else found)
 
     def _bits(self, pub):
@@ -108,6 +106,14 @@ class StandInJob:
         generator = np.random.default_rng(zlib.crc32(np.ascontiguousarray(values).tobytes()))
         size = circuit.num_clbits
         return generator.integers(0, 2**size, (*values.shape[:-1], self.shots, 1)).astype(np.uint8)
+
+    def _registers(self, pub):
+        """Bits of every register by its name; the first register has the least significant bits."""
+        bits, first, found = self._bits(pub), 0, {}
+        for register in pub[0].cregs:
+            found[register.name] = SimpleNamespace(array=bits >> first & (1 << register.size) - 1)
+            first += register.size
+        return SimpleNamespace(data=SimpleNamespace(**found))
 
 
 class StandInService:

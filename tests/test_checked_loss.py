@@ -110,9 +110,9 @@ def test_what_comes_in_is_looked_at_too(method):
         evaluate(np.array([[0.1, np.nan], [0.3, 0.4]]), outputs)
     with pytest.raises(DataError, match="number 0 of sample 1 is inf"):
         evaluate(outputs, np.array([[0.1, 0.2], [np.inf, 0.4]]))
-    with pytest.raises(DataError, match=r"one row for each of the 2 samples, got an array of shape \(1, 2\)"):
+    with pytest.raises(DataError, match=r"one row for every sample, 2 in all, got an array of shape \(1, 2\)"):
         evaluate(outputs, outputs[:1])
-    with pytest.raises(DataError, match="squared_error needs one for each of the 2 outputs, got 1"):
+    with pytest.raises(DataError, match="squared_error needs one for every output, 2 in all, got 1"):
         evaluate(outputs, outputs[:, :1])
 
 

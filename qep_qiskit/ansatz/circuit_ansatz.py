@@ -9,6 +9,7 @@ from qiskit import QuantumCircuit
 from qep_qiskit.ansatz.checks import check_names
 from qep_qiskit.ansatz.gates import Rotation, elementary_gates
 from qep_qiskit.ansatz.layering import absorb_first_gates, layer_program, native_pairs
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import AnsatzError, IgnoredMeasurementWarning
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.warning_log import warn
@@ -46,7 +47,7 @@ def circuit_ansatz(
     """
     if circuit.num_qubits != num_qubits:
         raise AnsatzError(
-            f"{where}: expected the {num_qubits} qubits of the network, got {circuit.num_qubits}; "
+            f"{where}: expected the {amount(num_qubits, 'qubit')} of the network, got {circuit.num_qubits}; "
             f"{how[0].format(num_qubits)}"
         )
     names = [parameter.name for parameter in circuit.parameters] if names is None else list(names)

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import AnsatzError
 from qep_qiskit.core.operators import CommutingGroup, LocalBasis
 from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
@@ -100,7 +101,8 @@ def hardware_efficient(num_qubits: int, depth: int, entanglement: str = "reverse
     """
     if num_qubits < 1 or depth < 0:
         raise AnsatzError(
-            f"hardware-efficient ansatz: expected qubits and a depth of 0 or more, got {num_qubits} qubits and {depth}"
+            f"hardware-efficient ansatz: expected qubits and a depth of 0 or more, got {amount(num_qubits, 'qubit')} "
+            f"and {depth}"
         )
     if entanglement not in ENTANGLEMENTS:
         raise AnsatzError(

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.budget.costs import measured_costs
 from qep_qiskit.budget.counting import counted
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.checks import check_shots, whole_number
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
@@ -209,9 +210,8 @@ class SPSA(Baseline):
     @property
     def description(self) -> str:
         """The settings in words."""
-        plural = "" if self.perturbations == 1 else "s"
         return (
-            f"SPSA, {self.perturbations} perturbation{plural} of {self.perturbation:g}, "
+            f"SPSA, {amount(self.perturbations, 'perturbation')} of {self.perturbation:g}, "
             f"{shots_in_words(self.shots)} an evaluation"
         )
 
@@ -256,4 +256,4 @@ def shots_in_words(shots: int | None) -> str:
     """Return a number of shots in words, such as ``1 shot``."""
     if shots is None:
         return "exact expectations"
-    return f"{shots} shot" + ("" if shots == 1 else "s")
+    return amount(shots, "shot")

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from qep_qiskit.budget.gradient_study import StudyPilot
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.device.usage import estimated_qpu_seconds
@@ -241,7 +242,7 @@ def for_seconds(budget_problem: BudgetProblem, qpu_seconds: float) -> list[Recom
     if not found:
         fewest = min(float(pilot.batches.sum()) for pilot in budget_problem.pilots.values()) * budget_problem.samples
         least = math.ceil(1000 * estimated_qpu_seconds(math.ceil(fewest), budget_problem.jobs)) / 1000
-        jobs = "one job" if budget_problem.jobs == 1 else f"{budget_problem.jobs} jobs"
+        jobs = amount(budget_problem.jobs, "job")
         raise ConfigError(
             f"--qpu-seconds: expected at least {least:g} (one shot a batch, in {jobs} of 2 s), got {qpu_seconds:g}"
         )

@@ -26,6 +26,7 @@ from qep_qiskit.budget.recommendation import BudgetProblem, Recommendation
 from qep_qiskit.budget.setup import BudgetSetup, experiment_of, problem_of
 from qep_qiskit.config import Experiment
 from qep_qiskit.config.budget import BudgetConfig
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.learning import GradientEstimator, of_sign
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.measurement_plans import gradient_plan
@@ -215,7 +216,10 @@ class GradientStudy:
         found = study.rows([study.point(one, at="equal shots") for one in ours])
         total = found[0]["total_shots"]
         for row in found:
-            row |= {"setting": f"beta {abs(row['beta']):.2g}, {row['shots']} shots a batch", "label": _label(row)}
+            row |= {
+                "setting": f"beta {abs(row['beta']):.2g}, {amount(row['shots'], 'shot')} a batch",
+                "label": _label(row),
+            }
         circuits = found[0]["circuits"] // study.setup.task.train.num_samples
         return [{**row, "budget": total} for row in found] + self._others(total, circuits)
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from qep_qiskit.budget.gradient_study import StudyPilot
 from qep_qiskit.budget.reaching import losses_reached, shots_to_reach
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.runs.points import Row
 
 _MODEL_HOLDS = 3.0
@@ -140,11 +141,12 @@ def comparison_sentences(rows: Sequence[Row]) -> list[str]:
         if ours is None or ours["relative_rmse"] is None or not others:
             continue
         parts = [
-            f"{row['label']} {row['rmse'] / ours['rmse']:.2g} times with {row['circuits']:,} circuits" for row in others
+            f"{row['label']} {row['rmse'] / ours['rmse']:.2g} times with {amount(row['circuits'], 'circuit')}"
+            for row in others
         ]
         found.append(
             f"With {budget:,} shots for a gradient, the {ours['label']} has a relative error of "
-            f"{ours['relative_rmse']:.2g} with {ours['circuits']} circuits; {', '.join(parts)}."
+            f"{ours['relative_rmse']:.2g} with {amount(ours['circuits'], 'circuit')}; {', '.join(parts)}."
         )
     return found
 

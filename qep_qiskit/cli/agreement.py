@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from qep_qiskit.cli.streams import tell
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.runs.questions import Quote
 
 _YES = ("y", "yes")
@@ -20,9 +21,9 @@ def agreement(*, yes: bool) -> Callable[[Quote], None]:
 
     def agree(quote: Quote) -> None:
         left = "" if quote.remaining is None else f"; the account has {quote.remaining:,.0f} QPU seconds left"
-        jobs = f"{quote.jobs:,} {'job' if quote.jobs == 1 else 'jobs'}"
+        jobs = amount(quote.jobs, "job")
         price = "a price that is not known" if quote.price is None else f"about {quote.price:,.1f} {quote.unit}"
-        tell(f"{quote.device}: {jobs}, {quote.executions:,} executions, {price}{left}")
+        tell(f"{quote.device}: {jobs}, {amount(quote.executions, 'execution')}, {price}{left}")
         if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
             return
         print("send? [y/N] ", end="", file=sys.stderr, flush=True)

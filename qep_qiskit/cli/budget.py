@@ -36,6 +36,7 @@ from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.source import open_source
 from qep_qiskit.config import Experiment
 from qep_qiskit.continuous.grid_network import GridNetwork
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.runs.points import Point, Row
 from qep_qiskit.runs.processes import open_pool
@@ -132,10 +133,11 @@ def _facts(
     truth = {"exact": "exact eigenstates", "prepared": "the prepared states without shots"}[problem.truth.source]
     trained = int(problem.trainable.sum())
     split = best.split or dict.fromkeys(budget_problem.groups, best.shots)
+    size = f"{amount(network.num_qubits, 'spin')}, {amount(trained, 'trainable weight')}"
     return {
         "name": experiment.config.name,
-        "network": f"{network.num_qubits} spins, {trained} trainable weights; errors are counted from the gradient of "
-        f"{truth}, mean over {budget_problem.samples} training samples",
+        "network": f"{size}; errors are counted from the gradient of {truth}, mean over "
+        f"{amount(budget_problem.samples, 'training sample')}",
         "truth": truth + (_TRUTH_OF_NOISE if "noise" in studied else ""),
         "num_weights": trained,
         "num_qubits": network.num_qubits,
@@ -221,5 +223,6 @@ def _about(best: Recommendation) -> str:
         return f"{text}; it was not checked, because its nudge still moved after three checks"
     return (
         f"{text}; checked at its own nudge against half of it: they differ by {check.change:.2g}, of which noise alone "
-        f"would give {check.change_error:.2g} ({check.total_shots:,} shots, after {best.pilot_shots:,} of the pilot)"
+        f"would give {check.change_error:.2g} ({amount(check.total_shots, 'shot')}, after {best.pilot_shots:,} of the "
+        "pilot)"
     )

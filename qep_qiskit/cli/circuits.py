@@ -14,6 +14,7 @@ from rich.console import Console
 
 from qep_qiskit.cli.source import checked_sample, open_source
 from qep_qiskit.config import Experiment
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError, RunFolderError
 from qep_qiskit.core.files import write_atomically
 from qep_qiskit.core.operators import CommutingGroup
@@ -73,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
     estimator = experiment.estimator
     console.print(locality_table(locality(estimator.hamiltonian, estimator.measurement_plan)))
     if options.out is not None:
-        print(f"wrote {len(named)} circuits to {options.out}, each as .qasm (OpenQASM 3) and .txt (drawing)")
+        print(f"wrote {amount(len(named), 'circuit')} to {options.out}, each as .qasm (OpenQASM 3) and .txt (drawing)")
     return 0
 
 

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from qep_qiskit.cli.streams import tell
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.device.remote import RemoteExecutor
 from qep_qiskit.device.usage import QPU_SECONDS
 from qep_qiskit.report.fitted_table import FittedTable
 
 if TYPE_CHECKING:
     from qep_qiskit.plan.estimate import RunEstimate
+
+
+def place_in_queue(position: int | None, starts: float | None) -> list[str]:
+    """Return the place of a job in the queue in words, as far as the service says it.
+
+    Args:
+        position: Position in the queue, or None.
+        starts: Estimated start in seconds since the epoch, or None.
+    """
+    words = [] if position is None else [f"position {position}"]
+    return words + ([] if starts is None else [f"start {_clock(starts)}"])
+
+
+def _clock(when: float) -> str:
+    """Local time of the day, with the date where it is another day."""
+    today = time.localtime(when)[:3] == time.localtime()[:3]
+    return time.strftime("%H:%M" if today else "%m-%d %H:%M", time.localtime(when))
 
 
 def show_start(estimate: RunEstimate) -> None:
@@ -22,17 +41,22 @@ def show_start(estimate: RunEstimate) -> None:
         estimate: Cost estimate of the run.
     """
     cost, console, about = estimate.run, Console(stderr=True), "" if estimate.fixed else "about "
-    jobs, executions = f"{about}{cost.jobs:,}", f"{about}{cost.executions:,}"
     name, price = _price(estimate)
     left = None if estimate.remaining_seconds is None else f"{estimate.remaining_seconds:,.0f} QPU seconds left"
     if not console.is_terminal:
         account = "" if left is None else f"; account: {left}"
-        tell(f"{estimate.device}: {jobs} jobs, {executions} executions, {name}: {price}{account}")
+        jobs, executions = amount(cost.jobs, "job"), amount(cost.executions, "execution")
+        tell(f"{estimate.device}: {about}{jobs}, {about}{executions}, {name}: {price}{account}")
         return
     table = FittedTable(plain=True)
     table.add_column()
     table.add_column()
-    rows = {"device": f"{estimate.device}, {estimate.mode} mode", "jobs": jobs, "executions": executions, name: price}
+    rows = {
+        "device": f"{estimate.device}, {estimate.mode} mode",
+        "jobs": f"{about}{cost.jobs:,}",
+        "executions": f"{about}{cost.executions:,}",
+        name: price,
+    }
     for row in (rows | ({} if left is None else {"account": left})).items():
         table.add_row(*row)
     console.print(table)
@@ -56,6 +80,6 @@ def show_spent(executor: RemoteExecutor, limit: float) -> None:
     """
     jobs, ledger = sum(entry.job_id is not None for entry in executor.ledger.entries()), executor.ledger
     if jobs:
-        counted, seconds = f"{jobs:,} {'job' if jobs == 1 else 'jobs'}", ledger.seconds()
+        seconds = ledger.seconds()
         spent = f" and {seconds:,.1f} QPU seconds so far, {limit:,g} at most" if seconds else " so far"
-        tell(f"{executor.backend_name}: {counted}{spent}")
+        tell(f"{executor.backend_name}: {amount(jobs, 'job')}{spent}")

@@ -17,6 +17,7 @@ from qep_qiskit.cli.agreement import agreement
 from qep_qiskit.cli.comparison import compare_exact, compare_finite_difference, require_differences
 from qep_qiskit.cli.source import checked_sample, open_source
 from qep_qiskit.config import Experiment
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import GradientEstimate
@@ -148,7 +149,8 @@ def _print(summary: dict[str, Any], rows: list[dict[str, Any]], usage: Usage, *,
     cost = value_with_error(summary["cost"], summary["cost_standard_error"])
     exact = f" (exact {summary['exact_cost']:.6g})" if "exact_cost" in summary else ""
     nudge = f"beta {summary['beta']:.3g}, " if summary["beta_by_pilot"] else ""
-    console.print(f"{nudge}cost {cost}{exact}, {usage.circuits} circuits, {usage.shots:,} shots", highlight=False)
+    used = f"{amount(usage.circuits, 'circuit')}, {amount(usage.shots, 'shot')}"
+    console.print(f"{nudge}cost {cost}{exact}, {used}", highlight=False)
     rough = [what for key, what in _ROUGH.items() if summary[key]]
     if rough:
         console.print(f"approximate: {' and '.join(rough)}", highlight=False)

@@ -210,8 +210,9 @@ def _jobs(commands: argparse._SubParsersAction) -> None:
         commands,
         "jobs",
         "list the jobs of a run",
-        "The ledger of a run on a device: every job with its state, and beside it what the service says of those that "
-        "are not collected.",
+        "The ledgers of a run: every job that was sent to its device, or to another one on which its network was "
+        "measured, with its state. Of those that are not collected the service says whether they are queued or run, "
+        "and where it tells, position and estimated start.",
     )
     jobs.add_argument("folder", metavar="DIR", help="folder of the run")
     asking = jobs.add_mutually_exclusive_group()
@@ -224,8 +225,8 @@ def _jobs(commands: argparse._SubParsersAction) -> None:
         commands,
         "cancel",
         "cancel jobs under way",
-        "Cancel the jobs of a run that are not done. The run stays as it is: 'qep resume' or 'qep submit' sends them "
-        "again.",
+        "Cancel the jobs of a run that are not done, also those that a lost ledger does not know. The run stays as it "
+        "is: 'qep resume' or 'qep submit' sends them again.",
     )
     cancel.add_argument("folder", metavar="DIR", help="folder of the run")
     cancel.add_argument(

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Column
 
+from qep_qiskit.cli.device_view import place_in_queue
 from qep_qiskit.device.service import JobView
 from qep_qiskit.learning import Callback, Outcome, Record, Trainer
 
@@ -30,12 +31,6 @@ def _compact(count: float) -> str:
         if count >= size:
             return f"{count / size:.1f}{letter}"
     return f"{count:.0f}"
-
-
-def _clock(when: float) -> str:
-    """Local time of the day, with the date where it is another day."""
-    today = time.localtime(when)[:3] == time.localtime()[:3]
-    return time.strftime("%H:%M" if today else "%m-%d %H:%M", time.localtime(when))
 
 
 class ProgressView(Callback):
@@ -98,8 +93,7 @@ class ProgressView(Callback):
             view: State of the job at the service.
         """
         parts = [f"{'running' if view.running else 'queued'} {seconds:.0f} s"]
-        parts += [] if view.position is None else [f"position {view.position}"]
-        parts += [] if view.starts is None else [f"start {_clock(view.starts)}"]
+        parts += place_in_queue(view.position, view.starts)
         if self._bar is not None:
             self._bar.update(self._task, figures=self._fitting([*parts, f"job {job_id}"]))
         elif time.monotonic() - self._last_line >= _SECONDS_BETWEEN_LINES_OF_WAITING:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.streams import tell
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.files import write_atomically
 from qep_qiskit.report.tables import grid_table
@@ -92,7 +93,7 @@ def _print(
     for line in failed:
         tell(f"failed: {line}")
     if failed:
-        share = f"{len(failed)} of {len(result.rows)} points"
+        share = f"{len(failed)} of {amount(len(result.rows), 'point')}"
         tell(f"{share} failed; the same command tries them again")
     print(f"wrote {_near(result.results)} and {_near(result.epochs)}")
 

@@ -13,6 +13,7 @@ from qep_qiskit.cli.device_view import show_spent
 from qep_qiskit.cli.progress import ProgressView
 from qep_qiskit.cli.streams import tell
 from qep_qiskit.config import Experiment
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.device.remote import Pace, RemoteExecutor
 from qep_qiskit.device.service import RemoteDevice
@@ -102,7 +103,7 @@ def progress_of(trainer: Trainer) -> str:
     answers = len(trainer.state.request_log)
     if not answers:
         return f"after step {trainer.state.step} of {trainer.total_steps}"
-    return f"in step {trainer.state.step + 1} of {trainer.total_steps}, with {answers} answers kept"
+    return f"in step {trainer.state.step + 1} of {trainer.total_steps}, with {amount(answers, 'answer')} kept"
 
 
 def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -> RenderableType:

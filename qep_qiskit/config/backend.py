@@ -22,14 +22,16 @@ EXECUTORS: Registry[Callable[..., Executor]] = Registry(
 keyword arguments."""
 
 _Kind = Literal["aer", "statevector", "mps", "snapshot", "rehearsal", "ibm", "provider", "executor"]
-_STARTS = _REHEARSE, _SNAPSHOT, _IBM = "rehearse:", "fake_", "ibm_"
+IBM = "ibm_"
+"""Beginning of the names of IBM's devices."""
+_STARTS = _REHEARSE, _SNAPSHOT, _ = "rehearse:", "fake_", IBM
 _KINDS: dict[str, _Kind] = {
     "aer": "aer",
     "statevector": "statevector",
     "mps": "mps",
     _REHEARSE: "rehearsal",
     _SNAPSHOT: "snapshot",
-    _IBM: "ibm",
+    IBM: "ibm",
 }
 _NAMES = "'aer', 'statevector', 'mps', 'fake_...', 'rehearse:ibm_...', 'ibm_...' or 'package.module:factory'"
 
@@ -107,6 +109,6 @@ def _rehearsed(name: str) -> str:
     device = name.removeprefix(_REHEARSE)
     if device.startswith(_SNAPSHOT):
         raise ConfigError(f"'{name}' names a snapshot, which needs no prefix; use '{device}'")
-    if not device.startswith(_IBM):
+    if not device.startswith(IBM):
         raise ConfigError(f"expected 'rehearse:ibm_...', got '{name}'")
     return device

@@ -12,6 +12,7 @@ from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.named import imported, is_named
 from qep_qiskit.config.own_source import file_of, say_changed, source_of
 from qep_qiskit.config.section import Section, same_as
+from qep_qiskit.core.amounts import amount, there_are
 from qep_qiskit.core.errors import ConfigError, NetworkError
 from qep_qiskit.core.limits import Index
 from qep_qiskit.core.operators import PauliString, sparse_pauli_op
@@ -166,8 +167,8 @@ class LossCost(CostSection):
                 f"set {where} to as many" if targets else "an aim without data needs an operator cost, or task.targets"
             )
             raise ConfigError(
-                f"{where}: the cost has {cost.num_outputs} outputs, the task {targets} targets; {hint} "
-                f"(cost.kind is 'loss')"
+                f"{where}: the cost has {amount(cost.num_outputs, 'output')}, the task {amount(targets, 'target')}; "
+                f"{hint} (cost.kind is 'loss')"
             )
         return cost
 
@@ -226,8 +227,8 @@ class OperatorCostConfig(CostSection):
             outputs = len(network.output_observables)
             if targets != outputs:
                 raise ConfigError(
-                    f"cost.operator: squared_error needs one target per output, got {targets} targets for {outputs} "
-                    "outputs"
+                    f"cost.operator: squared_error needs one target per output, got {amount(targets, 'target')} for "
+                    f"{outputs} outputs"
                 )
             return OperatorCost.squared_error_of(network)
         beyond = [term.target for term in self.terms if term.target is not None and term.target >= targets]
@@ -253,9 +254,7 @@ def _observable(text: str, num_qubits: int) -> SparsePauliOp:
     if not any(string.factors for string in strings):
         raise NetworkError(f"cost.observables: '{text}' is the identity, which no weight can change; leave it out")
     if max(string.max_qubit for string in strings) >= num_qubits:
-        raise NetworkError(
-            f"cost.observables: '{text}' names a spin out of range; there are {num_qubits} spins, 0 to {num_qubits - 1}"
-        )
+        raise NetworkError(f"cost.observables: '{text}' names a spin out of range; {there_are(num_qubits, 'spin')}")
     return sparse_pauli_op(strings.items(), num_qubits)
 
 

@@ -13,6 +13,7 @@ from qep_qiskit.config.mitigation import MitigationConfig
 from qep_qiskit.config.named import provider_backend
 from qep_qiskit.config.section import Section, keys, same_as
 from qep_qiskit.core.arithmetic import Arithmetic, Precision
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError, ResourceError
 from qep_qiskit.core.jobs import Jobs
 from qep_qiskit.core.limits import Count, Fraction, NotNegative, Positive
@@ -39,7 +40,9 @@ def with_enough_qubits(device: BackendV2, name: str, num_qubits: int) -> Backend
         ResourceError: It has too few qubits.
     """
     if device.num_qubits is not None and device.num_qubits < num_qubits:
-        raise ResourceError(f"execution.backend: {name} has {device.num_qubits} qubits, the network needs {num_qubits}")
+        raise ResourceError(
+            f"execution.backend: {name} has {amount(device.num_qubits, 'qubit')}, the network needs {num_qubits}"
+        )
     return device
 
 

@@ -16,6 +16,7 @@ from qep_qiskit.config.schema import Config
 from qep_qiskit.config.section import keys
 from qep_qiskit.continuous.executor import CoordinateExecutor
 from qep_qiskit.continuous.response import Responding
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError, DegenerateGroundStateWarning, UnconnectedOutputWarning
 from qep_qiskit.core.jobs import set_jobs
 from qep_qiskit.core.seeds import Seeds
@@ -285,7 +286,7 @@ def _warn_about(experiment: Experiment) -> None:
         "nothing breaks the flip symmetry of all spins: outputs are zero, and where couplings dominate the ground "
         f"state is degenerate. Break it with {section.symmetry_breaker} values other than zero, or with inputs other "
         "than zero",
-        detail=f"for {int(symmetric.sum())} of {len(symmetric)} samples, at the initial weights",
+        detail=f"for {int(symmetric.sum())} of {amount(len(symmetric), 'sample')}, at the initial weights",
         affected=int(symmetric.sum()),
         of=len(symmetric),
     )

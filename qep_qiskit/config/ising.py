@@ -12,6 +12,7 @@ from qep_qiskit.config.graph import GraphMaker, Pair, graph_makers, graph_values
 from qep_qiskit.config.kinds import refused
 from qep_qiskit.config.network_section import MOST_SPINS, NetworkSection, last_spins
 from qep_qiskit.config.weight_section import WeightBlockConfig, initialisation_of
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError, NetworkError, UnusedKeyWarning
 from qep_qiskit.core.limits import Index
 from qep_qiskit.core.seeds import Seeds
@@ -101,7 +102,8 @@ class InputsConfig(WeightBlockConfig):
         chosen = spins if self.spins else spins[:count]
         if len(chosen) != count or len(set(chosen)) != count:
             raise NetworkError(
-                f"inputs.spins: the task has {count} inputs, each needs an input spin of its own; got {chosen}"
+                f"inputs.spins: the task has {amount(count, 'input')}, each needs an input spin of its own; got "
+                f"{chosen}"
             )
         return ClampedInputs.as_fields(chosen, self.strength)
 

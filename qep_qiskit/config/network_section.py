@@ -11,6 +11,7 @@ from qiskit.transpiler import Target
 
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
 from qep_qiskit.config.section import Section
+from qep_qiskit.core.amounts import amount, there_are
 from qep_qiskit.core.errors import ConfigError, NetworkError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.network import Network, WeightLayout
@@ -33,7 +34,8 @@ def last_spins(count: int, num_spins: int) -> tuple[int, ...]:
     """
     if count > num_spins:
         raise NetworkError(
-            f"outputs: the task has {count} targets, each needs an output spin; there are {num_spins} spins"
+            f"outputs: the task has {amount(count, 'target')}, each needs an output spin; "
+            f"{there_are(num_spins, 'spin')}"
         )
     return tuple(range(num_spins - count, num_spins))
 

@@ -11,6 +11,7 @@ from pydantic import Field
 from qep_qiskit.config.network_section import MOST_SPINS, NetworkSection, last_spins
 from qep_qiskit.config.section import Section
 from qep_qiskit.config.weight_section import WeightBlockConfig, initialisation_of
+from qep_qiskit.core.amounts import amount, there_are
 from qep_qiskit.core.errors import ConfigError, NetworkError
 from qep_qiskit.core.limits import Index
 from qep_qiskit.core.operators import PauliString, sparse_pauli_op
@@ -92,8 +93,8 @@ class PauliConfig(NetworkSection):
         count, targets = task.train.num_inputs, task.train.num_targets if reads_spins else 0
         if count and all(term.input is None for term in self.terms):
             raise ConfigError(
-                f"terms: the task has {count} inputs and no term takes one, so that nothing of the data reaches "
-                "the network; give a term input = 0"
+                f"terms: the task has {amount(count, 'input')} and no term takes one, so that nothing of the data "
+                "reaches the network; give a term input = 0"
             )
         return PauliNetwork(
             interactions=tuple(part for term in self.terms for part in _interactions(term, self.num_spins)),
@@ -152,7 +153,7 @@ def _along(term: PauliTermConfig, num_spins: int) -> list[int]:
     outside = [spin for spin in spins if not 0 <= spin < num_spins]
     if outside or len(set(spins)) < len(spins):
         wrong = f"spin {outside[0]} is out of range" if outside else "a spin comes twice"
-        raise NetworkError(f"terms.along: {wrong}; there are {num_spins} spins, 0 to {num_spins - 1}")
+        raise NetworkError(f"terms.along: {wrong}; {there_are(num_spins, 'spin')}")
     return spins
 
 
@@ -165,8 +166,7 @@ def _operator(term: PauliTermConfig, num_spins: int) -> Sum:
     highest = max((string.max_qubit for string in terms), default=-1)
     if highest >= num_spins:
         raise NetworkError(
-            f"terms.pauli: '{term.pauli}' acts on spin {highest}, out of range; "
-            f"there are {num_spins} spins, 0 to {num_spins - 1}"
+            f"terms.pauli: '{term.pauli}' acts on spin {highest}, out of range; {there_are(num_spins, 'spin')}"
         )
     return {string: term.coefficient * value for string, value in terms.items()}
 

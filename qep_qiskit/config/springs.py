@@ -23,6 +23,7 @@ from qep_qiskit.continuous.on_grid import OnGrid
 from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
 from qep_qiskit.continuous.oscillators import GaussianPreparation
 from qep_qiskit.continuous.springs import SPRING_INITIALISATIONS, SpringNetwork
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError, NetworkError
 from qep_qiskit.core.memory import require_bytes
 from qep_qiskit.core.seeds import Seeds
@@ -229,7 +230,8 @@ class SpringsConfig(NetworkSection):
         elif given != "origin":
             if len(given) != graph.num_spins or any(len(point) != self.dims for point in given):
                 raise ConfigError(
-                    f"rest_positions: expected {graph.num_spins} points of {self.dims} numbers, one an atom"
+                    f"rest_positions: expected {amount(graph.num_spins, 'point')} of {amount(self.dims, 'number')}, "
+                    "one an atom"
                 )
             rest_positions[:] = given
         return rest_positions
@@ -243,7 +245,8 @@ class SpringsConfig(NetworkSection):
         needed = -(-count // self.dims)
         if needed >= num_atoms:
             raise NetworkError(
-                f"clamped: {count} inputs hold {needed} atoms, and there are {num_atoms}; add atoms, one must move"
+                f"clamped: {amount(count, 'input')} would take {needed} of {amount(num_atoms, 'atom')}; add atoms, one "
+                "must move"
             )
         return list(range(needed))
 
@@ -253,7 +256,7 @@ class SpringsConfig(NetworkSection):
             pairs = [[atom, axis] for atom in clamped for axis in range(self.dims)][:count]
         if len(pairs) != count:
             key, what = ("inputs", "pairs") if self.inputs is not None else ("clamped", "coordinates of clamped atoms")
-            raise NetworkError(f"{key}: the task has {count} inputs, got {len(pairs)} {what} for them")
+            raise NetworkError(f"{key}: the task has {amount(count, 'input')}, got {len(pairs)} {what} for them")
         return tuple((atom, axis) for atom, axis in pairs)
 
     def _outputs(self, moving: list[int], targets: int) -> tuple[int, ...]:
@@ -262,7 +265,10 @@ class SpringsConfig(NetworkSection):
             return tuple(self.outputs)
         count = max(1, -(-targets // self.dims))
         if count > len(moving):
-            raise NetworkError(f"outputs: the task has {targets} targets, and only {len(moving)} atoms move")
+            raise NetworkError(
+                f"outputs: the task has {amount(targets, 'target')}, more than {amount(len(moving), 'moving atom')} "
+                "take"
+            )
         return tuple(moving[-count:])
 
     def _output_axes(self, atoms: int, targets: int) -> tuple[int, ...] | None:

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 
 from qep_qiskit.continuous.coordinates import coordinates_of
 from qep_qiskit.continuous.elastic import PotentialEnergy
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import FloppyModesWarning
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.preparation.interface import HamiltonianFamily
@@ -48,7 +49,7 @@ def warn_of_collapse(family: HamiltonianFamily) -> int:
         "the elastic network is held in one place and collapses onto it: no spring is stretched, outputs do not depend "
         "on the springs, and their gradients are zero. Clamp another atom elsewhere, add anchors, or give "
         "network.rest_lengths",
-        detail=f"in {affected} of {of} samples",
+        detail=f"in {affected} of {amount(of, 'sample')}",
         affected=affected,
         of=of,
     )

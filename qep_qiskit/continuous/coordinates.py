@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import there_are
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.short_repr import short_repr
 
@@ -373,8 +374,7 @@ def _check_term(term: CoordinateTerm, coordinate_layout: CoordinateLayout) -> No
     outside = [atom for atom in term.atoms if not 0 <= atom < coordinate_layout.num_atoms]
     if outside:
         raise NetworkError(
-            f"'{term}': atom {outside[0]} is out of range; there are {coordinate_layout.num_atoms} atoms, 0 to "
-            f"{coordinate_layout.num_atoms - 1}"
+            f"'{term}': atom {outside[0]} is out of range; {there_are(coordinate_layout.num_atoms, 'atom')}"
         )
     if any(not 0 <= axis < coordinate_layout.dims for axis in term.axes) or len(term.point) not in (
         0,

@@ -19,6 +19,7 @@ from qep_qiskit.continuous.collapse import warn_of_collapse
 from qep_qiskit.continuous.coordinates import CoordinateGroup, coordinates_of
 from qep_qiskit.continuous.elastic import PotentialEnergy
 from qep_qiskit.continuous.states import ClassicalPositions
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError, FloppyModesWarning
 from qep_qiskit.core.limits import Positive, check_limits
 from qep_qiskit.core.short_repr import short_repr
@@ -339,7 +340,7 @@ def _count_of_floppy_modes(hessian: scipy.sparse.csr_array, highest: float) -> s
     if hessian.shape[0] > _DENSE_UP_TO:
         return "floppy modes"
     count = int((np.linalg.eigvalsh(hessian.toarray()) <= _FLAT * highest).sum())
-    return f"{count} floppy mode{'s' if count > 1 else ''}"
+    return amount(count, "floppy mode")
 
 
 def _softest(hessian: scipy.sparse.csr_array) -> tuple[float, float, NDArray[np.float64]]:

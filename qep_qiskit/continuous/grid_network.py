@@ -21,6 +21,7 @@ from qep_qiskit.continuous.grid_terms import GridPart, grid_parts, position_poly
 from qep_qiskit.continuous.position_grid import PositionGrid, grid_masks
 from qep_qiskit.continuous.springs import SpringNetwork
 from qep_qiskit.continuous.z_polynomials import ZPolynomial
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.merging import merge_into_groups
 from qep_qiskit.core.observables import hermitian
@@ -54,7 +55,9 @@ class GridNetwork:
     def __post_init__(self) -> None:
         moving = len(self.atoms.coordinate_layout.moving_coordinates)
         if self.grid.num_coordinates != moving:
-            raise NetworkError(f"grid: {moving} coordinates move, the grid has {self.grid.num_coordinates}")
+            raise NetworkError(
+                f"grid: expected {amount(moving, 'coordinate')}, as many as move, got {self.grid.num_coordinates}"
+            )
         if self.atoms.rest_lengths is not None:
             raise NetworkError(
                 "rest_lengths: a distance is no sum of few ZZ on a position grid; leave rest lengths out, or "

@@ -6,6 +6,7 @@ import ctypes
 import os
 import sys
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ResourceError
 
 _ALWAYS_FITS = 1 << 28
@@ -50,7 +51,7 @@ def require_memory(num_qubits: int, bytes_per_amplitude: int, what: str, *, bits
         return
     fitting = max(0, (available // bytes_per_amplitude).bit_length() - 1) // bits_per_qubit
     raise ResourceError(
-        f"{what} of {num_qubits} qubits does not fit in memory ({available / 2**30:.1f} GiB free); "
+        f"{what} of {amount(num_qubits, 'qubit')} does not fit in memory ({available / 2**30:.1f} GiB free); "
         f"at most {fitting} qubits would"
     )
 

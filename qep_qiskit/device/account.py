@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError, DeviceError
 from qep_qiskit.device.check import Check
 from qep_qiskit.device.ibm_client import chain, disable_retries
@@ -141,7 +142,7 @@ def _devices(service: Any) -> Check:
 
 def _state(backend: Any) -> tuple[bool, str]:
     """Whether a device takes jobs, and its qubits and queue in words."""
-    qubits = f"{backend.num_qubits} qubits"
+    qubits = amount(backend.num_qubits, "qubit")
     status = _asked(backend.status)
     if status is None:
         return False, f"{qubits}, state not known"

@@ -17,10 +17,13 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from qiskit.primitives.containers.sampler_pub import SamplerPub
 from qiskit_ibm_runtime.executor_sampler import Sampler
 from qiskit_ibm_runtime.utils.utils import is_isa_circuit, is_valid_rzz_pub
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import DeviceError, QepError, ResourceError, ResultError
 from qep_qiskit.device.account import require_sessions
 from qep_qiskit.device.ibm_client import (
@@ -35,6 +38,7 @@ from qep_qiskit.device.ibm_client import (
 )
 from qep_qiskit.device.ibm_login import open_service, read_backend
 from qep_qiskit.device.ibm_modes import Mode, Workload
+from qep_qiskit.device.named_bits import named_bits, with_named_bits
 from qep_qiskit.device.service import (
     BusyError,
     JobView,
@@ -47,7 +51,6 @@ from qep_qiskit.device.service import (
 from qep_qiskit.device.specification import MOST_EXECUTIONS, JobSpecification, Pub
 from qep_qiskit.device.usage import Price, qpu_seconds_price
 from qep_qiskit.execution.on_device import checked_rep_delay
-from qep_qiskit.execution.result_bits import registers_of
 
 _LOG = logging.getLogger(__name__)
 _NOT_ACCEPTED = frozenset(range(400, 500)) - {408, 429}
@@ -146,7 +149,8 @@ class IbmDevice(RemoteDevice):
         found = read_backend(self._service, self.name, fractional_gates=self._fractional)
         if found.num_qubits < self._num_qubits:
             raise ResourceError(
-                f"execution.backend: {self.name} has {found.num_qubits} qubits, the network needs {self._num_qubits}"
+                f"execution.backend: {self.name} has {amount(found.num_qubits, 'qubit')}, the network needs "
+                f"{self._num_qubits}"
             )
         checked_rep_delay(found, self._rep_delay)
         return found
@@ -247,7 +251,8 @@ class IbmDevice(RemoteDevice):
         with self._explained(_NOT_ACCEPTED), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             sampler = self._sampler(mode=self._workload.mode, options=options)
-            job = sampler.run([(pub.circuit, pub.values) for pub in specification.pubs], shots=specification.shots)
+            pubs = [(with_named_bits(pub.circuit), pub.values) for pub in specification.pubs]
+            job = sampler.run(pubs, shots=specification.shots)
             return str(job.job_id())
 
     def find(self, tag: str) -> dict[str, tuple[str, ...]]:
@@ -277,8 +282,8 @@ class IbmDevice(RemoteDevice):
             tags=tags,
         )
 
-    def fetch(self, job_id: str, specification: JobSpecification) -> list[Any]:
-        """Return the results of a finished job, one BitArray for every PUB.
+    def fetch(self, job_id: str, specification: JobSpecification) -> list[NDArray[np.uint8]]:
+        """Return the bits of a finished job, for every PUB an array of shape (..., shots, bytes).
 
         Args:
             job_id: Id of the job.
@@ -295,7 +300,7 @@ class IbmDevice(RemoteDevice):
                 if is_about_the_way(error):
                     raise
                 raise ResultError(f"{self.name}: the result cannot be read ({self._said(error)})") from None
-            return registers_of(results, self.name)
+            return named_bits(results, specification, self.name)
 
     def raw_result(self, job_id: str) -> str:
         """Return the result of a finished job as the service gives it, as text.

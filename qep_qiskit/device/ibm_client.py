@@ -16,6 +16,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util import Retry
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.device.service import LostError
 
 _LOG = logging.getLogger(__name__)
@@ -162,7 +163,7 @@ def jobs_tagged(service: Any, tag: str) -> dict[str, tuple[str, ...]]:
             break
     else:
         if not found:
-            raise LostError(f"the listing of jobs does not end after {len(seen)} jobs")
+            raise LostError(f"the listing of jobs does not end after {amount(len(seen), 'job')}")
     ordered = sorted(found, key=lambda name: (str(found[name].get("created") or ""), name))
     return {name: tuple(found[name]["tags"]) for name in ordered}
 

@@ -15,6 +15,7 @@ from qiskit_ibm_runtime.executor_sampler.prepare import prepare
 from qiskit_ibm_runtime.options_models.sampler import SamplerOptions as ClientOptions
 from qiskit_ibm_runtime.quantum_program.params_converters import QUANTUM_PROGRAM_PARAMS_CONVERTERS
 
+from qep_qiskit.device.named_bits import with_named_bits
 from qep_qiskit.device.specification import Pub
 from qep_qiskit.execution.sampler_options import SamplerOptions
 
@@ -33,7 +34,8 @@ def payload_of_changed(pubs: Sequence[Pub], options: SamplerOptions, shots: int,
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        changed = [(with_named_bits(pub.circuit), pub.values) for pub in pubs]
         given = ClientOptions(**options.for_ibm(shots))
-        program, made = prepare([(pub.circuit, pub.values) for pub in pubs], given, shots, backend=device)
+        program, made = prepare(changed, given, shots, backend=device)
         sent = QUANTUM_PROGRAM_PARAMS_CONVERTERS[_SCHEMA].encoder(program, made).model_dump(mode="json")
     return len(json.dumps(sent)) + _BYTES_BESIDE

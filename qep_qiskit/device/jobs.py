@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 from qep_qiskit.core.errors import ConfigError, DeviceError, JobFailedError
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.ledger_rows import JobEntry
+from qep_qiskit.device.lost_jobs import LostJobs
 from qep_qiskit.device.retries import RetryingDevice, RetryPolicy
 from qep_qiskit.device.service import JobView, RemoteDevice
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateAtService:
+    """What the service says of a job that is not collected yet.
+
+    Args:
+        state: State in words.
+        view: State of a job whose id is known, with its place in the queue; None for others.
+    """
+
+    state: str
+    view: JobView | None = None
+
+
 def states_at_service(
     entries: Sequence[JobEntry], device: RemoteDevice, retries: RetryPolicy | None = None
-) -> dict[int, str]:
+) -> dict[int, StateAtService]:
     """States at the service of the jobs that are not collected yet, by the number of the row.
 
     Args:
@@ -26,17 +41,23 @@ def states_at_service(
         DeviceError: The service does not answer.
     """
     retrying = RetryingDevice(device, retries or RetryPolicy())
-    found: dict[int, str] = {}
+    found: dict[int, StateAtService] = {}
     for entry in entries:
         if entry.state == "submitted":
             assert entry.job_id is not None
-            found[entry.number] = retrying.view(entry, entry.job_id).state
-        elif entry.state == "intended" and not device.lists_jobs:
-            found[entry.number] = "not known"
+            view = retrying.view(entry, entry.job_id)
+            found[entry.number] = StateAtService(state="running" if view.running else view.state, view=view)
         elif entry.state == "intended":
-            jobs = retrying.listed(entry)
-            found[entry.number] = f"arrived as {', '.join(jobs)}" if jobs else "not listed"
+            found[entry.number] = StateAtService(state=_listed(entry, device, retrying))
     return found
+
+
+def _listed(entry: JobEntry, device: RemoteDevice, retrying: RetryingDevice) -> str:
+    """Whether a job with an unknown id has arrived, in words."""
+    if not device.lists_jobs:
+        return "not known"
+    jobs = retrying.listed(entry)
+    return f"arrived as {', '.join(jobs)}" if jobs else "not listed"
 
 
 def refresh_charges(ledger: JobLedger, retrying: RetryingDevice, most: int | None = None) -> int:
@@ -107,6 +128,27 @@ def cancel_jobs(ledger: JobLedger, device: RemoteDevice, retries: RetryPolicy | 
             yield _cancelled(ledger, retrying, entry)
 
 
+def cancel_lost_jobs(
+    ledger: JobLedger, device: RemoteDevice, run: str | None, retries: RetryPolicy | None = None
+) -> Iterator[tuple[str, str]]:
+    """Cancel the waiting jobs of a run that its ledger does not know, because it was deleted or is an older copy.
+
+    Args:
+        ledger: Ledger of the run.
+        device: The device of the jobs.
+        run: Id of the run, or None without one: nothing is looked for.
+        retries: Retry policy; None for the default.
+
+    Returns:
+        Id and state of every such job that was waiting: ``"cancelled"``, or ``"done"`` where it finished first.
+
+    Raises:
+        DeviceError: The service does not answer, or refuses.
+    """
+    retrying = RetryingDevice(device, retries or RetryPolicy())
+    return LostJobs(ledger, retrying, run if device.lists_jobs else None).cancelled()
+
+
 def _cancelled(ledger: JobLedger, retrying: RetryingDevice, entry: JobEntry) -> JobEntry:
     assert entry.job_id is not None
     job_id, view = entry.job_id, retrying.view(entry, entry.job_id)
@@ -115,7 +157,7 @@ def _cancelled(ledger: JobLedger, retrying: RetryingDevice, entry: JobEntry) -> 
         job_id = entry.job_id or job_id
         view = retrying.view(entry, job_id)
     if view.state == "waiting":
-        retrying.cancel(entry)
+        retrying.cancel(job_id, entry)
         view = retrying.view(entry, job_id)
     if view.state == "done":
         return entry

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from qep_qiskit.device.ledger import JobLedger
@@ -89,6 +90,20 @@ class LostJobs:
                 self._charges[job_id] = self._retrying.usage(job_id)
         charges = {job_id: self._charges[job_id] for job_id in jobs}
         return sum(_estimate(jobs[name]) if charge is None else charge for name, charge in charges.items())
+
+    def cancelled(self) -> Iterator[tuple[str, str]]:
+        """Cancel the jobs that are queued or run.
+
+        Yields:
+            Id and state of each afterwards: ``"cancelled"``, or ``"done"`` where it finished first.
+
+        Raises:
+            DeviceError: The ledger is empty, and the service does not answer; or it refuses to cancel.
+        """
+        for job_id in self._jobs():
+            if self._retrying.state(job_id) == "waiting":
+                self._retrying.cancel(job_id)
+                yield job_id, self._retrying.state(job_id)
 
     def _jobs(self) -> dict[str, tuple[str, ...]]:
         if self._found is None:

@@ -144,10 +144,13 @@ class RetryingDevice:
         except (RefusedError, BusyError, LostError):
             return "not known"
 
-    def cancel(self, entry: JobEntry) -> None:
-        """Cancel a job; a finished job is unchanged."""
-        job_id = entry.job_id
-        assert job_id is not None
+    def cancel(self, job_id: str, about: JobEntry | None = None) -> None:
+        """Cancel a job; a finished job is unchanged.
+
+        Args:
+            job_id: Id of the job at the service.
+            about: Row of the job in the ledger, if it has one.
+        """
 
         def cancelled() -> None:
             try:
@@ -156,7 +159,7 @@ class RetryingDevice:
                 if self._device.job_view(job_id).state == "waiting":
                     raise
 
-        self.with_retries(cancelled, about=entry)
+        self.with_retries(cancelled, about=about)
 
     def cancel_once(self, entry: JobEntry) -> None:
         """Try once to cancel a job, if it is the one that was sent and waits."""

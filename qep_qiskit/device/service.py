@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from qiskit.providers import BackendV2
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import DeviceError
 from qep_qiskit.device.specification import JobSpecification
 from qep_qiskit.device.usage import Price
@@ -271,8 +272,8 @@ class RemoteDevice(ABC):
         limit = self.most_circuits
         if limit is not None and specification.num_circuits > limit:
             raise DeviceError(
-                f"{self.name}: a job would have {specification.num_circuits} circuits and the device takes {limit}; "
-                "nothing was submitted, use a smaller training.batch_size"
+                f"{self.name}: a job would have {amount(specification.num_circuits, 'circuit')} and the device takes "
+                f"{limit}; nothing was submitted, use a smaller training.batch_size"
             )
 
     @property

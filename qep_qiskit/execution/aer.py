@@ -24,6 +24,7 @@ from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
 from qep_qiskit.core.arithmetic import Arithmetic, Precision
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.cache import Cache
 from qep_qiskit.core.errors import NEEDS_RUNTIME, ConfigError, ResourceError, ResultError
 from qep_qiskit.core.jobs import current_jobs
@@ -322,5 +323,5 @@ def fake_device(name: str, num_qubits: int) -> BackendV2:
         raise ConfigError(f"backend: there is no '{name}'; the nearest names are {', '.join(nearest)}")
     device: BackendV2 = devices[name]()
     if device.num_qubits < num_qubits:
-        raise ResourceError(f"backend: {name} has {device.num_qubits} qubits, the network needs {num_qubits}")
+        raise ResourceError(f"backend: {name} has {amount(device.num_qubits, 'qubit')}, the network needs {num_qubits}")
     return device

@@ -20,6 +20,7 @@ from qiskit import QuantumCircuit
 from qiskit.primitives import BackendSamplerV2, BaseSamplerV2
 from qiskit.providers import BackendV2
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import QepError, ResultError
 from qep_qiskit.execution.bound_circuits import takes_free_angles, transpiled
 from qep_qiskit.execution.result_bits import bits_of_experiment, registers_of, require_bits
@@ -96,7 +97,9 @@ def bits_of_pubs(results: Any, bound: BoundCircuits, shots: int, where: str) -> 
     registers = registers_of(results, where)
     if len(registers) != len(bound):
         names = ", ".join(dict.fromkeys(f"'{circuit.name}'" for circuit, _ in bound))
-        raise ResultError(f"{where}: expected {len(bound)} results (of the circuits {names}), got {len(registers)}")
+        raise ResultError(
+            f"{where}: expected {amount(len(bound), 'result')} (of the circuits {names}), got {len(registers)}"
+        )
     return [
         require_bits(register, circuit.num_clbits, values.shape[:-1], shots, f"{where}: circuit '{circuit.name}'")
         for register, (circuit, values) in zip(registers, bound, strict=True)

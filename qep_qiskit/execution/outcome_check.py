@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ResultError
 from qep_qiskit.core.operators import LocalBasis
 from qep_qiskit.execution.interface import Executor, GroupMeasurement, Request, ShotData
@@ -128,9 +129,9 @@ def require_other_than_zeros(measurements: Sequence[GroupMeasurement], found: Se
         if shots * independent * _LOG_BOTH_ZERO < _LOG_FALSE_ALARM:
             raise ResultError(
                 f"{backend}: circuits '{one.group.name}' and '{other.group.name}' of state {min(both)} read 0 in every "
-                f"bit of {shots} shots, which no state does; their results are not there"
+                f"bit of {amount(shots, 'shot')}, which no state does; their results are not there"
             )
 
 
 def _shots(shots: int | None) -> str:
-    return "exact outcomes" if shots is None else f"{shots} shots"
+    return "exact outcomes" if shots is None else amount(shots, "shot")

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit import QuantumCircuit
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ResultError
 from qep_qiskit.outcomes.checks import num_bytes_of, require_unused_bits
 
@@ -20,12 +21,13 @@ REGISTER = "meas"
 """The classical register of every measured circuit."""
 
 
-def registers_of(results: Any, where: str) -> list[Any]:
-    """Return the measurement register of every PUB result.
+def registers_of(results: Any, where: str, name: str = REGISTER) -> list[Any]:
+    """Return a register of every PUB result.
 
     Args:
         results: The results, one for each PUB.
         where: Name of the sampler, for messages.
+        name: Name of the register.
 
     Raises:
         ResultError: An object is not a PUB result, or has no such register.
@@ -35,10 +37,10 @@ def registers_of(results: Any, where: str) -> list[Any]:
     found = []
     for place, result in enumerate(results):
         data = getattr(result, "data", None)
-        register = getattr(data, REGISTER, None)
+        register = getattr(data, name, None)
         if register is None:
             there = ", ".join(sorted(_names(data))) or "none"
-            raise ResultError(f"{where}: result {place} has no register '{REGISTER}', its registers are: {there}")
+            raise ResultError(f"{where}: result {place} has no register '{name}', its registers are: {there}")
         found.append(register)
     return found
 
@@ -58,7 +60,7 @@ def require_bits(register: Any, size: int, bindings: tuple[int, ...], shots: int
     """
     width = getattr(register, "num_bits", size)
     if width != size:
-        raise ResultError(f"{name}: expected {size} bits a shot, got {width}")
+        raise ResultError(f"{name}: expected {amount(size, 'bit')} a shot, got {width}")
     bits = register if isinstance(register, np.ndarray) else np.asarray(getattr(register, "array", register))
     expected = (*bindings, shots, num_bytes_of(size))
     if bits.shape == expected[-2:] and int(np.prod(bindings, dtype=int)) == 1:
@@ -102,7 +104,7 @@ def bits_of_experiment(
     else:
         raise ResultError(f"{name}: it has neither a memory of its shots nor counts")
     if len(numbers) != shots:
-        raise ResultError(f"{name}: expected {shots} shots, got {len(numbers)}")
+        raise ResultError(f"{name}: expected {amount(shots, 'shot')}, got {len(numbers)}")
     bits = np.frombuffer(b"".join(numbers), dtype=np.uint8).reshape(shots, num_bytes_of(size))
     return bits if ordered else bits[generator.permutation(shots)]
 
@@ -114,7 +116,7 @@ def _require_register(header: Any, circuit: QuantumCircuit, name: str) -> None:
     if registers is not None and [list(register) for register in registers] != expected:
         raise ResultError(f"{name}: expected the registers {expected}, got {registers}")
     if size is not None and size != circuit.num_clbits:
-        raise ResultError(f"{name}: expected {circuit.num_clbits} bits a shot, got {size}")
+        raise ResultError(f"{name}: expected {amount(circuit.num_clbits, 'bit')} a shot, got {size}")
 
 
 def _field(header: Any, key: str) -> Any:
@@ -145,7 +147,9 @@ def _packed(word: Any, size: int, name: str) -> bytes:
     elif len(text) == size:
         value = _number(text, 2)
     if not 0 <= value < 1 << size:
-        raise ResultError(f"{name}: expected outcomes of {size} bits, hexadecimal or binary, got {_said(word)}")
+        raise ResultError(
+            f"{name}: expected outcomes of {amount(size, 'bit')}, hexadecimal or binary, got {_said(word)}"
+        )
     return value.to_bytes(num_bytes_of(size), "big")
 
 

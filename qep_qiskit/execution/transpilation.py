@@ -18,6 +18,7 @@ from qiskit import ClassicalRegister, QuantumCircuit
 from qiskit.providers import BackendV2
 from qiskit.transpiler import TranspilerError, generate_preset_pass_manager
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import DeviceError, QepError, ResourceError
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram, to_circuit_per_gate
@@ -128,7 +129,9 @@ def place(
 def _require_qubits(backend: BackendV2, wanted: int) -> None:
     size = backend.num_qubits
     if size is not None and wanted > size:
-        raise ResourceError(f"execution.backend: {backend.name} has {size} qubits, the network needs {wanted}")
+        raise ResourceError(
+            f"execution.backend: {backend.name} has {amount(size, 'qubit')}, the network needs {wanted}"
+        )
 
 
 def _not_transpiled(backend: BackendV2, wanted: int, error: Exception) -> QepError:

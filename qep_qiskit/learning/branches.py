@@ -14,6 +14,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import BranchJumpWarning, NudgeBeyondGapWarning
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.preparation import ConvergenceReport, HamiltonianFamily
@@ -111,7 +112,7 @@ def warn_of_jumps(jumps: Jumps, report: ConvergenceReport) -> None:
         report: Convergence report of the preparation.
     """
     affected, of = int(jumps.samples.sum()), len(jumps.samples)
-    jumped = partial(warn, BranchJumpWarning, detail=f"{affected} of {of} samples", affected=affected, of=of)
+    jumped = partial(warn, BranchJumpWarning, detail=f"{affected} of {amount(of, 'sample')}", affected=affected, of=of)
     if report.lowest and not jumps.torn.any():
         jumped(
             "ground states cross between the nudges. The contrast stays the exact gradient of its contrastive "
@@ -156,7 +157,7 @@ def warn_of_strength(family: HamiltonianFamily, limits: NDArray) -> None:
         "the nudge exceeds gap / range(C), below which a state certainly stays on the branch of the free state. A "
         "contrast of ground states is still the exact gradient of a contrastive function, which may differ from the "
         "cost: check chi and the overlap, or compare with a smaller contrast.beta",
-        detail=f"|beta| = {beta:.3g} against {smallest:.3g}, in {affected} of {len(limits)} samples",
+        detail=f"|beta| = {beta:.3g} against {smallest:.3g}, in {affected} of {amount(len(limits), 'sample')}",
         affected=affected,
         of=len(limits),
     )

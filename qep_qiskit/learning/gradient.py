@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.checks import check_shots
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.short_repr import short_repr
@@ -131,7 +132,7 @@ class GradientEstimator:
             raise ConfigError("measurement: with each weight measured on its own, give one number of shots for all")
         if len(given) != len(self.measurement_plan.groups):
             names = ", ".join(group.name for group in self.measurement_plan.groups)
-            raise ConfigError(f"measurement: expected shots for the groups {names}, got {len(given)} numbers")
+            raise ConfigError(f"measurement: expected shots for the groups {names}, got {amount(len(given), 'number')}")
 
     def _check_coupling(self, given: Sequence[int | None]) -> None:
         """Check that error bars of a loss of a batch can be had: samples are no independent repeats of it."""

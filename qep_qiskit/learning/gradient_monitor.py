@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import DeadGradientWarning, NoisyGradientWarning
 from qep_qiskit.core.json_record import JsonRecord
 from qep_qiskit.core.short_repr import short_repr
@@ -136,7 +137,9 @@ class GradientMonitor(JsonRecord):
         enough = min(max(_MOST_ZEROS, per_epoch), max(2, steps))
         warn_of_zeros = zeros if zeros == enough else int(zeros > enough)
         if warn_of_zeros:
-            warn(DeadGradientWarning, _why_dead(estimate), detail=f"for {zeros} steps", affected=warn_of_zeros)
+            warn(
+                DeadGradientWarning, _why_dead(estimate), detail=f"for {amount(zeros, 'step')}", affected=warn_of_zeros
+            )
         gradient = np.where(trainable, estimate.gradient, 0.0)
         known = (
             self if self.window.size else replace(self, window=np.zeros_like(gradient), total=np.zeros_like(gradient))

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import RunFolderError
 from qep_qiskit.core.files import write_atomically
 from qep_qiskit.core.json_record import JsonRecord
@@ -284,5 +285,7 @@ def _checked_counter(name: str, value: Any) -> Any:
 def _checked_vector(name: str, array: NDArray, length: int | None = None) -> NDArray[np.float64]:
     fits = array.dtype == np.float64 and array.ndim == 1 and (length is None or len(array) == length)
     if not fits or not np.isfinite(array).all():
-        raise ValueError(f"{name} is not a vector of {'finite' if length is None else length} numbers")
+        raise ValueError(
+            f"{name} is not a vector of {'finite numbers' if length is None else amount(length, 'number')}"
+        )
     return array

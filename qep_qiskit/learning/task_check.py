@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import DataError, UnreachableTargetWarning, UnscaledInputsWarning
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.network.nudge import NudgedHamiltonian
@@ -27,7 +28,7 @@ def check_task(hamiltonian: NudgedHamiltonian, task: Task) -> None:
     data, output_map = task.train, hamiltonian.output_map
     if data.num_inputs != hamiltonian.network.num_inputs:
         raise DataError(
-            f"task: samples have {data.num_inputs} inputs, the network takes {hamiltonian.network.num_inputs}"
+            f"task: samples have {amount(data.num_inputs, 'input')}, the network takes {hamiltonian.network.num_inputs}"
         )
     takes = hamiltonian.cost.num_targets
     if takes is None and output_map is not None:
@@ -35,8 +36,8 @@ def check_task(hamiltonian: NudgedHamiltonian, task: Task) -> None:
     is_free = hamiltonian.cost.couples_samples and not hamiltonian.cost.decodes_classes
     if data.num_targets and takes is not None and data.num_targets != takes and not is_free:
         raise DataError(
-            f"task: samples have {data.num_targets} targets, the cost takes {takes}, one an output where it compares "
-            "them; set network.outputs to as many spins"
+            f"task: samples have {amount(data.num_targets, 'target')}, the cost takes {takes}, one an output where it "
+            "compares them; set network.outputs to as many spins"
         )
     hamiltonian.cost.check(hamiltonian.targets_of(data.inputs, data.targets), hamiltonian.output_reach)
     _warn_of_targets(hamiltonian, task)

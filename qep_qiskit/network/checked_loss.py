@@ -140,12 +140,12 @@ class CheckedLoss:
             )
         if targets.ndim != 2 or len(targets) != len(outputs):
             raise DataError(
-                f"targets: expected one row for each of the {len(outputs)} samples, got an array of shape "
+                f"targets: expected one row for every sample, {len(outputs)} in all, got an array of shape "
                 f"{targets.shape}"
             )
         if isinstance(self.loss, SquaredError | CrossEntropy) and targets.shape != outputs.shape:
             raise DataError(
-                f"targets: {self.name} needs one for each of the {outputs.shape[1]} outputs, got {targets.shape[1]}"
+                f"targets: {self.name} needs one for every output, {outputs.shape[1]} in all, got {targets.shape[1]}"
             )
         if not np.isfinite(targets).all():
             sample, target = np.argwhere(~np.isfinite(targets))[0]

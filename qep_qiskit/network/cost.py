@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import SparsePauliOp
 
+from qep_qiskit.core.amounts import there_are
 from qep_qiskit.core.checks import finite_number, whole_number
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.observables import OperatorLike, hermitian, pauli_strings
@@ -419,6 +420,5 @@ def _check_terms(terms: Sequence[Term], num_qubits: int) -> None:
     outside = [string for string in terms if isinstance(string, PauliString) and string.max_qubit >= num_qubits]
     if outside:
         raise NetworkError(
-            f"cost: '{outside[0]}' acts on spin {outside[0].max_qubit}, out of range; "
-            f"there are {num_qubits} spins, 0 to {num_qubits - 1}"
+            f"cost: '{outside[0]}' acts on spin {outside[0].max_qubit}, out of range; {there_are(num_qubits, 'spin')}"
         )

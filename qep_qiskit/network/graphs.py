@@ -14,6 +14,7 @@ import numpy as np
 import rustworkx as rx
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import there_are
 from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.short_repr import short_repr
@@ -72,8 +73,7 @@ def _checked_edges(edges: Iterable[Sequence[int]], num_spins: int) -> tuple[Edge
         j, k = sorted(whole_number("edges", spin, error=NetworkError) for spin in edge)
         if j < 0 or k >= num_spins:
             raise NetworkError(
-                f"edges: edge [{edge[0]}, {edge[1]}] names a spin out of range; "
-                f"there are {num_spins} spins, 0 to {num_spins - 1}"
+                f"edges: edge [{edge[0]}, {edge[1]}] names a spin out of range; {there_are(num_spins, 'spin')}"
             )
         if j == k:
             raise NetworkError(f"edges: edge [{j}, {k}] joins a spin to itself; use a bias instead")

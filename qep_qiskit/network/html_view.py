@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.html_table import html_table
 
 
@@ -17,7 +18,7 @@ def network_html(network: Any) -> str:
     trained = f"{layout.num_weights}, {int(layout.trainable().sum())} of them trained"
     counts = {"qubits": network.num_qubits, "inputs": network.num_inputs, "outputs": _listed(network.outputs)}
     blocks = {f"weights {block.symbol}": _listed(block.names) for block in layout.blocks if block.names}
-    groups = {f"group {group.name}": f"{len(group.terms)} terms" for group in network.groups}
+    groups = {f"group {group.name}": amount(len(group.terms), "term") for group in network.groups}
     return html_table(type(network).__name__, (), [*(counts | {"weights": trained} | blocks | groups).items()])
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.checks import check_finite, real_array
 from qep_qiskit.core.errors import DataError, NetworkError
 from qep_qiskit.core.operators import PauliString
@@ -51,7 +52,7 @@ class NudgedHamiltonian:
     def __post_init__(self) -> None:
         for size in self.cost.sizes:
             if size != self.network.num_qubits:
-                raise NetworkError(f"cost acts on {size} qubits, the network has {self.network.num_qubits}")
+                raise NetworkError(f"cost acts on {amount(size, 'qubit')}, the network has {self.network.num_qubits}")
 
     def in_batches_of(self, size: int) -> NudgedHamiltonian:
         """Return the problem of several batches that follow each other; itself if the cost couples no samples.
@@ -229,7 +230,7 @@ class NudgedHamiltonian:
             DataError: The numbers of rows differ.
         """
         if len(inputs) != len(targets):
-            raise DataError(f"targets: expected one row for each of the {len(inputs)} samples, got {len(targets)}")
+            raise DataError(f"targets: expected one row for every sample, {len(inputs)} in all, got {len(targets)}")
 
     def free_coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
         """Return the coefficients of H alone, shape (samples, terms), in energy.

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import SparsePauliOp
 
+from qep_qiskit.core.amounts import there_are
 from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.observables import OperatorLike, hermitian, pauli_strings
@@ -158,10 +159,7 @@ class PauliNetwork(SpinNetwork):
         named = [part.input for part in self.interactions if part.input is not None]
         outside = [index for index in named if not 0 <= index < self.num_inputs]
         if outside:
-            known = f"0 to {self.num_inputs - 1}" if self.num_inputs else "none"
-            raise NetworkError(
-                f"terms: input {outside[0]} is out of range; there are {self.num_inputs} inputs, {known}"
-            )
+            raise NetworkError(f"terms: input {outside[0]} is out of range; {there_are(self.num_inputs, 'input')}")
 
     def _check_weights(self) -> None:
         acting = {part.weight for part, terms in self._parts if any(string.factors for string, _ in terms)}

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.checks import check_finite, finite_number, real_array
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.limits import NotNegative, check_limits
@@ -140,7 +141,8 @@ class WeightBlock:
             raise NetworkError(f"{self.key}: no weight {unknown[0]}; there are {self._some_names()}")
         if values is not None and not isinstance(values, Mapping) and len(values) != len(self.names):
             raise NetworkError(
-                f"{self.key}.values: expected {len(self.names)} numbers ({self._some_names()}), got {len(values)}"
+                f"{self.key}.values: expected {amount(len(self.names), 'number')} ({self._some_names()}), got "
+                f"{len(values)}"
             )
         if not self.start.lower <= self.start.upper:
             raise NetworkError(f"{self.key}: minimum {self.start.lower} is above maximum {self.start.upper}")

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ResultError
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.short_repr import short_repr
@@ -223,14 +224,14 @@ class BitMemory(BitOutcomes):
             num_qubits: Qubits of the states.
             name: Circuit and backend, for messages.
         """
-        _require_qubits(self, num_qubits, name)
-        if self.num_qubits != num_qubits:
-            raise ResultError(f"{name}: expected {num_qubits} bits a shot, got {self.num_qubits}")
+        size = _require_qubits(self, num_qubits, name)
+        if self.num_qubits != size:
+            raise ResultError(f"{name}: expected {amount(size, 'bit')} a shot, got {self.num_qubits}")
         shots = 1 if self.certain else self.shots
-        require_shape(self.bits, (measured, shots, num_bytes_of(num_qubits)), name)
+        require_shape(self.bits, (measured, shots, num_bytes_of(size)), name)
         if self.bits.dtype != np.uint8:
             raise ResultError(f"{name}: expected bits in bytes (uint8), got {self.bits.dtype}")
-        require_unused_bits(self.bits, num_qubits, name)
+        require_unused_bits(self.bits, size, name)
 
     def packed(self) -> tuple[dict[str, Any], NDArray]:
         """Return the number of qubits and the bits, as a checkpoint stores them."""
@@ -258,6 +259,7 @@ def bits_of(outcomes: Outcomes) -> BitOutcomes:
     return outcomes
 
 
-def _require_qubits(outcomes: BitOutcomes, num_qubits: int | None, name: str) -> None:
+def _require_qubits(outcomes: BitOutcomes, num_qubits: int | None, name: str) -> int:
     if num_qubits is None:
         raise ResultError(f"{name}: expected points, got {type(outcomes).__name__}")
+    return num_qubits

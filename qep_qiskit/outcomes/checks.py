@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ResultError
 
 _SUM_TOLERANCE = 1e-6
@@ -86,4 +87,4 @@ def require_unused_bits(bits: NDArray[np.uint8], size: int, name: str) -> None:
         ResultError: Others are.
     """
     if size % 8 and bits.size and int(bits[..., 0].max()) >> size % 8:
-        raise ResultError(f"{name}: expected {size} bits a shot, got bits beyond them")
+        raise ResultError(f"{name}: expected {amount(size, 'bit')} a shot, got bits beyond them")

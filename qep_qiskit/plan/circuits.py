@@ -12,6 +12,7 @@ from qep_qiskit.core.errors import NEEDS_RUNTIME, ConfigError
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device.named_bits import with_named_bits
 from qep_qiskit.device.pubs import DeviceCircuits as SentCircuits
 from qep_qiskit.device.specification import JobSpecification
 from qep_qiskit.device.usage import Price, qpu_seconds_price
@@ -175,7 +176,8 @@ class DeviceCircuits:
                     f"execution.mitigation: the size of a job with twirling or decoupling {NEEDS_RUNTIME}"
                 ) from error
             return payload_of_changed(sent.pubs, sent.options, sent.shots, self.device)
-        return payload_of_job([pub.circuit for pub in sent.pubs], [pub.values for pub in sent.pubs])
+        circuits = [with_named_bits(pub.circuit) for pub in sent.pubs]
+        return payload_of_job(circuits, [pub.values for pub in sent.pubs])
 
     def programs(self, jobs: tuple[Job, ...]) -> tuple[ProgramOnDevice, ...]:
         """Return the programs of some jobs, each with all groups in which it is measured."""

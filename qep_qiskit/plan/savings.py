@@ -14,6 +14,7 @@ import numpy as np
 from qiskit.providers import BackendV2
 
 from qep_qiskit.config import Experiment
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.execution.on_device import fractional_device, offers_fractional_gates, rep_delay_range_of
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.shots import number
@@ -71,7 +72,7 @@ def _changed_runs(experiment: Experiment, circuits: DeviceCircuits, before: Cost
     for change, price, changed in _changes(experiment):
         after = cost_of(record_run(changed).jobs, circuits)
         fewer = before.jobs - after.jobs
-        told = f"{price}; {fewer} {'job' if fewer == 1 else 'jobs'} fewer" if fewer > 0 else price
+        told = f"{price}; {amount(fewer, 'job')} fewer" if fewer > 0 else price
         yield Saving(change=change, price=told, qpu_seconds=before.qpu_seconds - after.qpu_seconds)
 
 

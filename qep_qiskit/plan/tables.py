@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.device.usage import QPU_SECONDS
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.tables import training_summary
@@ -31,7 +32,7 @@ def cost_table(plan: Mapping[str, Any], *, title: str | None = None) -> FittedTa
     table.add_column("")
     table.add_column("one step", justify="right")
     steps = plan["steps"]
-    table.add_column(f"the run ({steps:,} {'step' if steps == 1 else 'steps'})", justify="right")
+    table.add_column(f"the run ({amount(steps, 'step')})", justify="right")
     costs = _COSTS | ({} if plan["unit"] in ("", QPU_SECONDS) else {"price": plan["unit"]})
     for key, name in costs.items():
         if key not in _OF_IBM or plan["unit"] == QPU_SECONDS:
@@ -83,7 +84,7 @@ def transpilation_table(program: Mapping[str, Any]) -> FittedTable:
         ("two-qubit gates", f"{program['two_qubit_gates']:,} in {program['two_qubit_depth']:,} layers"),
         ("depth", f"{program['depth']:,}"),
         ("circuit", f"{1e6 * program['circuit_seconds']:.1f} us"),
-        ("template", f"{_bytes(program['template_bytes'])}, {program['parameters']:,} parameters"),
+        ("template", f"{_bytes(program['template_bytes'])}, {amount(program['parameters'], 'parameter')}"),
         (
             "signal that survives",
             f"about {_percent(program['signal'])}: gates {_percent(program['gate_signal'])}, readout "

@@ -22,6 +22,7 @@ import numpy as np
 from annotated_types import Ge, Lt
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import CoarseTrotterWarning, ConfigError, ReversedDriverWarning
 from qep_qiskit.core.limits import Index
 from qep_qiskit.core.merging import merge_into_groups
@@ -141,7 +142,7 @@ class AdiabaticPreparation(Ramp):
             f"the fields along X point against the driver -({self.driver_field:g}) sum X: the ramp runs through a "
             f"point without fields, where the gap closes; use preparation.driver_field = {-self.driver_field:g}, or "
             "reverse the sign of the fields",
-            detail=f"in {reversed_} of {len(coefficients)} states",
+            detail=f"in {reversed_} of {amount(len(coefficients), 'state')}",
             affected=reversed_,
             of=len(coefficients),
         )

@@ -15,6 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import DegenerateGroundStateWarning
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
@@ -113,7 +114,7 @@ def warn_of_ties(gaps: NDArray, family: HamiltonianFamily) -> None:
         DegenerateGroundStateWarning,
         "ground states of classical spins are degenerate: the one that is used is arbitrary. Break the tie "
         "with biases, inputs, or weights that differ",
-        detail=f"{ties} of {gaps.size} states",
+        detail=f"{ties} of {amount(gaps.size, 'state')}",
         affected=ties,
         of=gaps.size,
     )

@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import BranchJumpWarning, ConfigError, DegenerateGroundStateWarning
 from qep_qiskit.core.jobs import current_jobs, in_processes, in_threads, one_blas_thread
 from qep_qiskit.core.limits import Index, NotNegative, check_limits
@@ -276,7 +277,7 @@ def _warn_if_degenerate(states: VectorStates, coefficients: NDArray, level: int)
         DegenerateGroundStateWarning,
         f"{'the ground state' if level == 0 else f'level {level}'} is degenerate: its expectations are arbitrary. "
         "Break the symmetry: give biases, inputs, or transverse fields above zero",
-        detail=f"{found} of {len(states.gaps)} states, smallest gap {states.gaps.min():.1e}" if found else "",
+        detail=f"{found} of {amount(len(states.gaps), 'state')}, smallest gap {states.gaps.min():.1e}" if found else "",
         affected=found,
         of=len(states.gaps),
     )

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.report.log_axis import log_axis
 from qep_qiskit.report.style import LINE_STYLES, figure_style, new_figure, wrapped_title
 from qep_qiskit.report.tables import number, value_with_error
@@ -223,7 +224,7 @@ def _add_shots_axis(axis: Axes, records: Sequence[Mapping[str, object]]) -> None
 def _epochs_text(epochs: Sequence[Mapping[str, object]]) -> str:
     numbers = [number(record, "epoch") for record in epochs]
     last = max((number for number in numbers if math.isfinite(number)), default=0.0)
-    return "" if last < 1 else f" ({last:.0f} epoch{'s' if last > 1 else ''})"
+    return "" if last < 1 else f" ({amount(int(last), 'epoch')})"
 
 
 def _latest(records: Sequence[Mapping[str, object]], *, event: str, key: str) -> list[Mapping[str, object]]:

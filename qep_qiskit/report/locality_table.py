@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.learning.locality import LocalMeasurement
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.tables import grouped
@@ -45,7 +46,7 @@ def _by_kind(measurements: Sequence[LocalMeasurement]) -> Iterator[tuple[str, st
         if len(same) == 1:
             yield _single(first)
             continue
-        each = f"{qubits} qubit{'s' if qubits > 1 else ''} each"
+        each = f"{amount(qubits, 'qubit')} each"
         yield f"{len(same)} of {symbol}", group, f"{each}, {first.weight}: {_products(first)}"
 
 

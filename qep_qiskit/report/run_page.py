@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.report.pages import data_uri, page_environment
 
 Facts = Sequence[tuple[str, str]]
@@ -77,6 +78,6 @@ def run_page(runs: Sequence[RunSection], columns: Sequence[str] = (), rows: Sequ
         columns: Headers of a table of all runs, or none.
         rows: Its rows.
     """
-    title = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
+    title = runs[0].name if len(runs) == 1 else amount(len(runs), "run")
     template = page_environment("qep_qiskit", "report").get_template("run_page.html.j2")
     return template.render(title=title, runs=runs, columns=columns, rows=rows)

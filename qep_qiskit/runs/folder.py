@@ -28,6 +28,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import FolderBusyError, RunFolderError
 from qep_qiskit.core.files import Hold, hold, make_folder, remove_leftovers, write_atomically
 from qep_qiskit.core.npz import arrays_of
@@ -161,8 +162,8 @@ class RunFolder:
         steps = content.count(b'"event": "step"')
         if steps or (self.path / "summary.json").exists():
             raise RunFolderError(
-                f"{self.checkpoint_path}: is missing, though the run has written the metrics of {steps} steps; bring "
-                "the file back, or train anew with 'qep train' in another folder"
+                f"{self.checkpoint_path}: is missing, though the run has written the metrics of "
+                f"{amount(steps, 'step')}; bring the file back, or train anew with 'qep train' in another folder"
             )
 
     def _counted_metrics(self, state: TrainingState) -> bytes:

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from qep_qiskit.config import Config, Experiment, build, check_config
-from qep_qiskit.config.backend import Backend
+from qep_qiskit.config.backend import IBM, Backend
 from qep_qiskit.config.overrides import assign, parse_override
 from qep_qiskit.core.errors import ConfigError, RunFolderError
+from qep_qiskit.device.ledger_rows import JobEntry
+from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.learning import StepShots, TrainingState
 from qep_qiskit.runs.folder import RunFolder
-from qep_qiskit.runs.training import load_matching_state, open_run
+from qep_qiskit.runs.training import device_of, load_matching_state, open_run
 
 SETTINGS = ("execution", "measurement", "preparation", "contrast")
 """Sections that say how a network is measured, not what it has learned."""
@@ -59,6 +61,26 @@ def open_trained(
     if state is not None and config.preparation != experiment.config.preparation:
         state = replace(state, warm_starts={})
     return folder, build(config, folder.task(), simulates=simulates), state
+
+
+def device_of_ledger(folder: RunFolder, experiment: Experiment, entries: Sequence[JobEntry]) -> RemoteDevice | None:
+    """Log in and return the device of a ledger, which may be another one than that of the run.
+
+    Args:
+        folder: Folder of the run.
+        experiment: Objects of the run.
+        entries: Rows of the ledger, at least one.
+
+    Raises:
+        QepError: The device is not available.
+    """
+    described = entries[-1].description
+    is_ibm = described.backend.startswith(IBM)
+    backend = described.backend if is_ibm else described.instance  # a provider's is the name in the configuration
+    if backend == experiment.config.execution.backend:
+        return device_of(experiment, folder)
+    given = [f"execution.backend={backend}", *([f"execution.instance={described.instance}"] if is_ibm else [])]
+    return device_of(replace(experiment, config=with_settings(experiment.config, given, SETTINGS)))
 
 
 def require_trained(state: TrainingState | None, path: str | Path) -> TrainingState:

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from qep_qiskit.config import Config, check_config
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import RunFolderError
 from qep_qiskit.report.tables import short_keys, value_with_error
 from qep_qiskit.runs.folder import RunFolder
@@ -88,7 +89,7 @@ def overview_of(path: str | Path) -> RunOverview:
         config = check_config(kept_config(folder), f"{path}/config.json")
         state = folder.load_state()
     summary = folder.summary() or {}
-    status = f"finished, {summary.get('epochs')} epochs" if summary else "nothing trained yet"
+    status = f"finished, {amount(summary['epochs'], 'epoch')}" if summary else "nothing trained yet"
     if not summary and state is not None:
         counted = folder.records()
         summary = run_summary(counted, state) | device_use(folder)

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import QepError, RunFolderError, WorkerLostError
 from qep_qiskit.core.files import Hold, LineFile, hold
 from qep_qiskit.runs.pool import Pool, StudyStopped
@@ -206,7 +207,7 @@ def _later(store: Store | None) -> str:
 
 
 def _share(found: Mapping[str, object], points: Sequence[Point]) -> str:
-    return f"{len(found)} of {len(points)} points"
+    return f"{len(found)} of {amount(len(points), 'point')}"
 
 
 def _check_keys(points: Sequence[Point]) -> None:

@@ -15,6 +15,7 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.config import Config, Experiment, build, check_config
 from qep_qiskit.config.section import keys
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.files import write_atomically
 from qep_qiskit.core.html_table import html_table
@@ -78,7 +79,8 @@ class TrainedNetwork:
         self.experiment, self.state, self.records, self.folder = experiment, state, tuple(records), folder
 
     def __repr__(self) -> str:
-        return f"TrainedNetwork({self.config.name!r}, {self.state.epoch} epochs, {len(self.state.weights)} weights)"
+        epochs, weights = amount(self.state.epoch, "epoch"), amount(len(self.state.weights), "weight")
+        return f"TrainedNetwork({self.config.name!r}, {epochs}, {weights})"
 
     def _repr_html_(self) -> str:
         rows = number_rows(run_summary(self.records, self.state))
@@ -331,8 +333,8 @@ def train(experiment: Experiment, callbacks: Sequence[Callback] = ()) -> Trained
 def _refuse_price(purpose: str, quote: Quote) -> None:
     price = "a price that is not known" if quote.price is None else f"about {quote.price:,.1f} {quote.unit}"
     raise ConfigError(
-        f"{purpose}: this would send {quote.jobs} jobs to {quote.device}, {price}; give agree=print to send them, or "
-        "exact=True"
+        f"{purpose}: this would send {amount(quote.jobs, 'job')} to {quote.device}, {price}; give agree=print to send "
+        "them, or exact=True"
     )
 
 

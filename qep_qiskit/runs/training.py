@@ -115,7 +115,7 @@ def with_epochs(folder: RunFolder, experiment: Experiment, epochs: int) -> Exper
         state = load_matching_state(folder, experiment)
         done = 0 if state is None else state.epoch
         if epochs <= done and epochs != training.epochs:
-            raise ConfigError(f"--epochs: expected more than the {done} epochs that are done in all, got {epochs}")
+            raise ConfigError(f"--epochs: expected more epochs in all than are done ({done}), got {epochs}")
         if epochs == training.epochs:
             return experiment
         content = folder.config()
@@ -201,6 +201,15 @@ def ledger_path(folder: RunFolder, backend: str | None = None) -> Path:
     if backend is None or backend == kept_config(folder).get("execution", {}).get("backend"):
         return folder.path / "jobs.sqlite"
     return folder.path / f"jobs_{re.sub(r'[^A-Za-z0-9_-]', '_', backend)}.sqlite"
+
+
+def other_ledger_paths(folder: RunFolder) -> list[Path]:
+    """Return the paths of the ledgers of devices other than that of the run, on which its network was measured.
+
+    Args:
+        folder: Folder of the run.
+    """
+    return sorted(folder.path.glob("jobs_*.sqlite"))
 
 
 def trainer_in(

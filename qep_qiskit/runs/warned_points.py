@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.points import Point, Row
 
@@ -36,7 +37,7 @@ def _sentences(name: str, rows: Sequence[Row]) -> Iterable[str]:
     for kind, severity in kinds:
         own = [row for row in watched if any(one[:2] == [kind, severity] for one in row["warned"])]
         where = "".join(_span(label, [row[key] for row in own if row.get(key)]) for label, key in _LABELS)
-        yield f"{severity}: {kind} in {len(own)} of {len(watched)} points of the {name} study{where}"
+        yield f"{severity}: {kind} in {len(own)} of {amount(len(watched), 'point')} of the {name} study{where}"
 
 
 _LABELS = (("|beta|", "beta"), ("shots", "shots"))

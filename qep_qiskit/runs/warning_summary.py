@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qep_qiskit.core import errors
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import UntrustedGradientWarning
 from qep_qiskit.core.warning_log import WarningCount, WarningLog
 
@@ -59,8 +60,8 @@ def _when(count: WarningCount, epochs: int) -> str:
     if seen == 1 and seen < epochs:
         return f", in epoch {last + 1} of {epochs}"
     if last + 1 < epochs:
-        return f", all in the first {last + 1} of {epochs} epochs"
-    return f", in {'all' if seen == epochs else seen} of {epochs} epochs, up to the last"
+        return f", all in the first {last + 1} of {amount(epochs, 'epoch')}"
+    return f", in {'all' if seen == epochs else seen} of {amount(epochs, 'epoch')}, up to the last"
 
 
 def _meaning(count: WarningCount, epochs: int) -> str:
@@ -70,7 +71,7 @@ def _meaning(count: WarningCount, epochs: int) -> str:
         return ""
     clean = epochs - 1 - max(count.by_epoch)
     if clean:
-        since = "the epoch" if clean == 1 else f"the {clean} epochs"
+        since = "the epoch" if clean == 1 else f"the {amount(clean, 'epoch')}"
         return f"{since} since then had none, so the last steps do not rest on it"
     if count.of and count.affected < _FEW * count.of:
         return "few enough to matter little"

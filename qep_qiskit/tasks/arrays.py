@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import DataError
 
 
@@ -64,7 +65,7 @@ def check_rows(num_samples: int, **parts: Sequence[Any] | np.ndarray | None) -> 
     """
     for name, part in parts.items():
         if part is not None and len(part) != num_samples:
-            raise DataError(f"{name}: expected {num_samples} rows like the inputs, got {len(part)}")
+            raise DataError(f"{name}: expected {amount(num_samples, 'row')} like the inputs, got {len(part)}")
 
 
 def check_indices(name: str, indices: np.ndarray, count: int, what: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import DataError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.tasks.csv_format import RECOGNISED, CsvFormat
@@ -88,8 +89,8 @@ class ColumnEncoding:
         """
         if rows.ndim != 2 or rows.shape[1] != len(self.names):
             raise DataError(
-                f"inputs: expected rows of the {len(self.names)} columns {listing(self.names)}, got an array of shape "
-                f"{rows.shape}"
+                f"inputs: expected rows of the {amount(len(self.names), 'column')} {listing(self.names)}, got an "
+                f"array of shape {rows.shape}"
             )
         known = [
             [_value(cell, index, name, is_text=bool(found)) for index, cell in enumerate(rows[:, column])]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.tasks.column_encoding import listing
 
@@ -88,7 +89,9 @@ def _by_number(place: str, header: Sequence[str], column: str | int, key: str) -
     if found is not None:
         begin, end = (int(text) if text else None for text in found.groups())
         if not header[begin:end]:
-            raise DataError(f"{place}: {key}: no column in the range {column!r}; the file has {len(header)} columns")
+            raise DataError(
+                f"{place}: {key}: no column in the range {column!r}; the file has {amount(len(header), 'column')}"
+            )
         return header[begin:end]
     if isinstance(column, str):
         raise ConfigError(

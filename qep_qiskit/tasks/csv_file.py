@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError, DataError, MissingValuesWarning, TextInputsWarning
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.tasks.column_encoding import ColumnEncoding, Missing, is_missing, listing, shortened
@@ -136,7 +137,7 @@ def _kept_rows(
     if not incomplete.any():
         return rows
     count = int(incomplete.sum())
-    detail = f"{count} of {len(rows)} rows of {sheet.path.name}"
+    detail = f"{count} of {amount(len(rows), 'row')} of {sheet.path.name}"
     if sheet.missing == "mean":
         warn(
             MissingValuesWarning,
@@ -195,8 +196,8 @@ def _numbered_like(sheet: _Sheet, like: ColumnEncoding, answers: Sequence[str]) 
     if width == len(without):
         return replace(sheet, header=without)
     raise DataError(
-        f"{sheet.path}: row {sheet.lines[0]}: expected {like.width} cells, or {len(without)} without the answers, got "
-        f"{width}"
+        f"{sheet.path}: row {sheet.lines[0]}: expected {amount(like.width, 'cell')}, or {len(without)} without the "
+        f"answers, got {width}"
     )
 
 
@@ -245,8 +246,8 @@ def _holds_categories(sheet: _Sheet, name: str) -> bool:
         return False
     if len(kinds) > _FEW_CATEGORIES and 2 * len(kinds) > len(known):
         raise DataError(
-            f"{sheet.path}: column {name!r}: {len(kinds)} different texts in {len(known)} rows are hardly categories; "
-            "leave the column out of task.inputs, or name it in task.categorical"
+            f"{sheet.path}: column {name!r}: {len(kinds)} different texts in {amount(len(known), 'row')} are hardly "
+            "categories; leave the column out of task.inputs, or name it in task.categorical"
         )
     return True
 
@@ -285,7 +286,7 @@ def _refuse_width(path: Path, line: int, header: list[str], cells: list[str]) ->
     hint = "; if numbers have decimal commas, write them with points" if 0 < extra <= digits else ""
     if cells[0].startswith(("#", "%")):
         hint = f"; if this line is a comment, set task.comment = {cells[0][0]!r}"
-    raise DataError(f"{path}: row {line}: expected {len(header)} cells, got {len(cells)} ({where}){hint}")
+    raise DataError(f"{path}: row {line}: expected {amount(len(header), 'cell')}, got {len(cells)} ({where}){hint}")
 
 
 def _cells(sheet: _Sheet, name: str) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import DataError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.tasks.arrays import check_indices, check_rows, float_array, index_array
@@ -140,7 +141,7 @@ class Task:
     def __post_init__(self) -> None:
         if self.scaling.num_inputs != self.train.num_inputs:
             raise DataError(
-                f"scaling: expected {self.train.num_inputs} inputs like the training samples, "
+                f"scaling: expected {amount(self.train.num_inputs, 'input')} like the training samples, "
                 f"got {self.scaling.num_inputs}"
             )
         self._check_test()
@@ -192,5 +193,6 @@ class Task:
             raise DataError(f"target_columns: expected {wanted} names, got {len(self.target_columns)}")
         if self.target_scaling is not None and self.target_scaling.num_inputs != len(self.target_columns):
             raise DataError(
-                f"target_scaling: expected {len(self.target_columns)} columns, got {self.target_scaling.num_inputs}"
+                f"target_scaling: expected {amount(len(self.target_columns), 'column')}, got "
+                f"{self.target_scaling.num_inputs}"
             )

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import DataError
 from qep_qiskit.tasks.column_encoding import is_missing
 
@@ -29,16 +30,16 @@ def found_classes(labels: Sequence[str], column: str | None) -> tuple[str, ...]:
     for name in names:
         if is_missing(name):
             raise DataError(
-                f"{where}: {name!r} in {_rows(counts[name])} looks like a missing value; leave out these rows by "
-                "task.missing = 'drop', or list it in task.classes"
+                f"{where}: {name!r} in {amount(counts[name], 'row')} looks like a missing value; leave out these rows "
+                "by task.missing = 'drop', or list it in task.classes"
             )
     refuse_two_spellings(counts, where, "class", ", or list both in task.classes")
     values = [_number(name) for name in names]
     hardly_repeat = len(names) > 2 and 2 * len(names) > len(labels)
     if hardly_repeat and None not in values and any(value != round(value) for value in values if value is not None):
         raise DataError(
-            f"{where}: {len(names)} different numbers in {_rows(len(labels))} are hardly classes; for a regression "
-            "give the column in task.targets, or list the classes in task.classes"
+            f"{where}: {len(names)} different numbers in {amount(len(labels), 'row')} are hardly classes; for a "
+            "regression give the column in task.targets, or list the classes in task.classes"
         )
     return names
 
@@ -59,7 +60,7 @@ def refuse_two_spellings(counts: Mapping[str, int], where: str, what: str, other
     for name in sorted_names(set(counts)):
         other = seen.setdefault(_spelling(name), name)
         if other != name:
-            both = f"{other!r} ({_rows(counts[other])}) and {name!r} ({_rows(counts[name])})"
+            both = f"{other!r} ({amount(counts[other], 'row')}) and {name!r} ({amount(counts[name], 'row')})"
             raise DataError(f"{where}: {both} look like one {what} written in two ways; write one of them{otherwise}")
 
 
@@ -83,7 +84,3 @@ def _number(name: str) -> float | None:
     except ValueError:
         return None
     return value if math.isfinite(value) and "_" not in name else None
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count} rows"

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.core.limits import Positive, check_value
 from qep_qiskit.core.short_repr import short_repr
@@ -95,7 +96,7 @@ class Scaling:
         """
         raw = float_array("inputs", raw, ndim=2)
         if raw.shape[1] != self.num_inputs:
-            raise DataError(f"inputs: expected {self.num_inputs} columns, got {raw.shape[1]}")
+            raise DataError(f"inputs: expected {amount(self.num_inputs, 'column')}, got {raw.shape[1]}")
         with np.errstate(over="ignore"):
             scaled = (raw - self.offset) * self.factor
         return float_array("scaled inputs", scaled, ndim=2)

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError, DataError
 from qep_qiskit.tasks.dataset import Dataset, Task
 from qep_qiskit.tasks.scaling import Scaling
@@ -46,7 +47,8 @@ def scale_targets(task: Task, kind: TargetScalingKind, reach: np.ndarray) -> Tas
     if task.target_scaling is not None:
         raise DataError("target_scaling: the targets of this task are scaled already")
     if reach.shape != (len(task.target_columns), 2):
-        raise DataError(f"target_scaling: expected the reach of {len(task.target_columns)} outputs, got {len(reach)}")
+        outputs = amount(len(task.target_columns), "output")
+        raise DataError(f"target_scaling: expected the reach of {outputs}, got {len(reach)}")
     raw = task.train.targets
     if kind == "auto":
         kind = "none" if np.all((raw >= reach[:, 0]) & (raw <= reach[:, 1])) else "minmax"

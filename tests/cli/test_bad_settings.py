@@ -146,7 +146,7 @@ SPINS = [
 ]
 
 WEIGHTS = [
-    ("network.couplings.values=[1.0, 2.0]", "network.couplings.values: expected 1 numbers (J[0,1]), got 2"),
+    ("network.couplings.values=[1.0, 2.0]", "network.couplings.values: expected 1 number (J[0,1]), got 2"),
     ("network.couplings.values={'J[0,5]' = 1.0}", "network.couplings: no weight J[0,5]; there are J[0,1]"),
     ("network.fields.values=[0.01, 1.0]", "network.fields.values: 0.01 is not a number between minimum 0.1"),
     ("network.fields.values={'h[1]' = -1.0}", "network.fields.values: -1.0 is not a number between minimum 0.1"),

@@ -131,9 +131,12 @@ def test_jobs_lists_the_ledger_beside_the_service(qep, service, here, settings):
     service.queue_polls = 10**6
     qep("submit", here / "circuits.toml", "--out", folder, *settings(*SETTINGS))
     (row,) = qep("jobs", folder, "--json").object
-    assert (row["state"], row["service"], row["job_id"]) == ("submitted", "waiting", "job0")
+    assert (row["ledger"], row["state"], row["job_id"]) == ("jobs.sqlite", "submitted", "job0")
+    assert (row["service"], row["position"], row["starts"]) == ("waiting", 3, 1767323045.0)
     assert row["executions"] == entries(folder)[0].description.executions > 0
-    assert "job0" in qep("jobs", folder).out
+    said = " ".join(qep("jobs", folder).out.split())
+    assert "job0" in said
+    assert "position 3" in said
     assert qep("jobs", folder, "--offline", "--json").object[0]["service"] is None
     service.faults = {"status": [api_error(500)] * 1000}
     result = qep("jobs", folder, "--json")
@@ -217,6 +220,16 @@ def test_a_deleted_ledger_is_rebuilt(qep, service, here, settings, trained, warm
     assert qep("resume", folder).code == 0
     assert warm_start(folder) == warm_start(whole)
     assert service.posts == 2 * jobs
+
+
+def test_a_deleted_ledger_does_not_keep_jobs_from_being_cancelled(qep, service, here, settings):
+    folder = here / "paced"
+    service.queue_polls = 10**6
+    qep("submit", here / "circuits.toml", "--out", folder, *settings(*SETTINGS))
+    (folder / "jobs.sqlite").unlink()
+    assert qep("cancel", folder).out == "job0, which the ledger did not know: cancelled\n"
+    assert service.accepted[0].state == "CANCELLED"
+    assert "no job is under way" in qep("cancel", folder).out
 
 
 def test_cancel_also_ends_a_job_that_never_arrived(qep, service, here, settings):
@@ -369,13 +382,21 @@ def test_a_run_of_this_machine_is_measured_on_a_device_once(qep, service, here, 
     assert [later > earlier for earlier, later in itertools.pairwise(posts)] == [True, False, True]
     assert {path.name for path in folder.iterdir()} - set(before) >= {"jobs_ibm_stand_in.sqlite"}
     assert all((folder / name).read_bytes() == content for name, content in before.items())
+    rows = qep("jobs", folder, "--json").object
+    assert [row["ledger"] for row in rows] == ["jobs_ibm_stand_in.sqlite"] * posts[-1]
+    assert {row["state"] for row in rows} == {"applied"}
+    assert f"jobs of {folder}/jobs_ibm_stand_in.sqlite" in "".join(qep("jobs", folder).out.split("\n"))
     trained = load_run(folder, ["execution.backend=ibm_stand_in"])
     assert trained.evaluate().loss == found[0]["loss"]  # it is in the ledger
-    with pytest.raises(ConfigError, match=r"this would send 1 jobs to ibm_stand_in, about .* give agree=print"):
+    with pytest.raises(ConfigError, match=r"this would send 1 job to ibm_stand_in, about .* give agree=print"):
         trained.predict([[1, 1]])
     prices = []
     assert trained.predict([[1, 1]], agree=prices.append).outputs.shape == (1, 1)
     assert prices[0].jobs == 1
+    service.queue_polls = 10**6
+    assert qep("evaluate", folder, *settings("execution.backend=ibm_stand_in", "measurement.shots=25")).code == 3
+    last = qep("jobs", folder, "--json").object[-1]
+    assert (last["state"], last["service"], last["position"]) == ("submitted", "waiting", 3)
 
 
 @pytest.fixture

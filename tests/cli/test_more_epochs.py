@@ -61,7 +61,7 @@ def test_stopped_before_or_after_the_end(qep, here, settings, stopped, copied, r
 @pytest.mark.parametrize(
     ("epochs", "words"),
     [
-        (2, "--epochs: expected more than the 3 epochs that are done in all, got 2"),
+        (2, "--epochs: expected more epochs in all than are done (3), got 2"),
         (0, "expected more than the 3 epochs"),
     ],
 )

@@ -224,12 +224,12 @@ TERM = {"pauli": "X0", "weight": "w"}
         ([TERM], {"grouping": "all"}, "network.grouping: expected 'qubit_wise' or 'commuting', got 'all'"),
         ([TERM | {"tied": False}], {}, "network.terms.tied: false goes with a weight and repeat"),
         ([TERM | {"wieght": "v"}], {}, "network.terms.0.wieght: unknown key; did you mean 'weight'?"),
-        ([TERM | {"input": 0}], {}, "network.terms: input 0 is out of range; there are 0 inputs, none"),
+        ([TERM | {"input": 0}], {}, "network.terms: input 0 is out of range; there are no inputs"),
         ([TERM | {"input": 2}], {"sections": XOR, "cost": {"kind": "loss"}}, "input 2 is out of range; there are 2"),
         ([TERM], {"sections": XOR}, "the task has 2 inputs and no term takes one"),
         ([TERM], {"outputs": [4]}, "network.outputs: spin 4 is out of range"),
         ([TERM], {"weights": {"values": {"v": 1.0}}}, "network.weights: no weight v; there are w"),
-        ([TERM], {"weights": {"values": [1.0, 2.0]}}, "network.weights.values: expected 1 numbers (w), got 2"),
+        ([TERM], {"weights": {"values": [1.0, 2.0]}}, "network.weights.values: expected 1 number (w), got 2"),
         ([TERM], {"weights": {"frozen": ["v"]}}, "network.weights: no weight v; there are w"),
         ([TERM], {"graph": "chain"}, "network.graph: does not go with kind = 'pauli'; leave it out"),
         (
@@ -251,7 +251,7 @@ TERM = {"pauli": "X0", "weight": "w"}
             {"sections": {"task": {"kind": "none"}}},
             "needs an operator cost, or task.targets",
         ),
-        ([TERM], {"sections": {"task": {"kind": "none", "targets": [1.0, 2.0]}}}, "1 outputs, the task 2 targets"),
+        ([TERM], {"sections": {"task": {"kind": "none", "targets": [1.0, 2.0]}}}, "1 output, the task 2 targets"),
         (
             [TERM],
             {"sections": {"task": {"kind": "none", "targets": [float("nan")]}}},

@@ -318,13 +318,19 @@ def test_waiting_outlives_faults(service, path, expected):
 
 
 def renamed(found):
-    return [SimpleNamespace(data=SimpleNamespace(c=own.data.meas, keys=lambda: ["c"])) for own in found]
+    return [SimpleNamespace(data=SimpleNamespace(c=own.data.meas0, keys=lambda: ["c"])) for own in found]
+
+
+def lost(found):
+    for own in found:
+        del own.data.meas2
+    return found
 
 
 def of_width(size):
     def spoil(found):
         for own in found:
-            own.data.meas.num_bits = size
+            own.data.meas2.num_bits = size
         return found
 
     return spoil
@@ -333,7 +339,8 @@ def of_width(size):
 def with_bits(change):
     def spoil(found):
         for own in found:
-            own.data.meas.array = change(own.data.meas.array)
+            for register in vars(own.data).values():
+                register.array = change(register.array)
         return found
 
     return spoil
@@ -341,19 +348,20 @@ def with_bits(change):
 
 UNFIT = {
     "none": (lambda found: None, "expected a result for every circuit, got None"),
-    "empty": (lambda found: [], r"expected outcomes of shapes \[\(4, 2, 50, 1\)\], got \[\]"),
-    "twice": (lambda found: found * 2, "got .*50, 1.*50, 1"),
-    "renamed": (renamed, "result 0 has no register 'meas', its registers are: c"),
-    "no data": (lambda found: [None], "result 0 has no register 'meas', its registers are: none"),
-    "fewer bits": (of_width(2), "result 0: expected 3 bits a shot, got 2"),
-    "more bits": (with_bits(lambda bits: bits | 128), "result 0: expected 3 bits a shot, got bits beyond them"),
-    "two bytes": (with_bits(lambda bits: np.concatenate([bits, bits], axis=-1)), r"got \[\(4, 2, 50, 2\)\]"),
-    "fewer shots": (with_bits(lambda bits: bits[..., :-1, :]), r"got \[\(4, 2, 49, 1\)\]"),
-    "other axes": (with_bits(lambda bits: bits.swapaxes(0, 1)), r"got \[\(2, 4, 50, 1\)\]"),
+    "empty": (lambda found: [], "expected 1 result, one for every circuit, got 0"),
+    "twice": (lambda found: found * 2, "expected 1 result, one for every circuit, got 2"),
+    "renamed": (renamed, "result 0 has no register 'meas0', its registers are: c"),
+    "no data": (lambda found: [None], "result 0 has no register 'meas0', its registers are: none"),
+    "a bit less": (lost, "result 0 has no register 'meas2', its registers are: none"),
+    "fewer bits": (of_width(0), "result 0, register 'meas2': expected 1 bit a shot, got 0"),
+    "more bits": (with_bits(lambda bits: bits | 128), "register 'meas0': expected 1 bit a shot, got bits beyond"),
+    "two bytes": (with_bits(lambda bits: np.concatenate([bits, bits], axis=-1)), r"got \(4, 2, 50, 2\)"),
+    "fewer shots": (with_bits(lambda bits: bits[..., :-1, :]), r"got \(4, 2, 49, 1\)"),
+    "other axes": (with_bits(lambda bits: bits.swapaxes(0, 1)), r"got \(2, 4, 50, 1\)"),
     "zeros": (with_bits(np.zeros_like), "circuits 'Z' and 'X' of state 0 read 0 in every bit of 50 shots"),
     "numbers": (
         with_bits(lambda bits: bits.astype(float)),
-        "result 0: expected bits .* as uint8, got .* as float64",
+        "result 0, register 'meas0': expected bits .* as uint8, got .* as float64",
     ),
 }
 

@@ -228,7 +228,7 @@ class Renaming(BaseSamplerV2):
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda found: found[:-1], r"expected 1 results \(of the circuits 'Z_basis'\), got 0"),
+        (lambda found: found[:-1], r"expected 1 result \(of the circuits 'Z_basis'\), got 0"),
         (lambda found: found * 2, "got 2"),
         (lambda found: None, "expected a result for every circuit, got None"),
         (

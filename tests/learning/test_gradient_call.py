@@ -56,7 +56,7 @@ def test_weights_by_name():
     [
         (WEIGHTS[:-1], X, Y, "weights"),
         (WEIGHTS, [1.0, 2.0], [1.0], "inputs"),
-        (WEIGHTS, [1.0], [[1.0], [1.0]], "targets: expected one row for each of the 1 samples"),
+        (WEIGHTS, [1.0], [[1.0], [1.0]], "targets: expected one row for every sample, 1 in all"),
         (WEIGHTS, ["a"], [1.0], "x: expected numbers"),
     ],
 )

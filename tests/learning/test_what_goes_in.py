@@ -67,7 +67,7 @@ def test_a_weight_that_is_no_number_is_named_whoever_executes(name, shots, value
         ({"weights": np.zeros((1, 9))}, NetworkError, r"weights: expected shape \(9,\), got \(1, 9\)"),
         ({"inputs": [[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]]}, DataError, r"inputs: expected shape \(samples, 2\)"),
         ({"inputs": [[1.0, np.nan], [1.0, 2.0]]}, DataError, r"got nan at \(0, 1\)"),
-        ({"targets": [[0.5]]}, DataError, "targets: expected one row for each of the 2 samples, got 1"),
+        ({"targets": [[0.5]]}, DataError, "targets: expected one row for every sample, 2 in all, got 1"),
         ({"targets": [[0.5], [np.inf]]}, DataError, "targets: "),
         (
             {"inputs": [[1e308, 1.0], [1e308, 1.0]], "weights": np.full(9, 10.0)},

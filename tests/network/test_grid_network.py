@@ -125,7 +125,7 @@ def test_rest_lengths_are_refused(network):
 
 
 def test_a_grid_of_another_size_is_refused(network):
-    with pytest.raises(NetworkError, match="3 coordinates move, the grid has 2"):
+    with pytest.raises(NetworkError, match="expected 3 coordinates, as many as move, got 2"):
         GridNetwork(atoms=network.atoms, grid=PositionGrid.uniform(2, 4.0, 2))
 
 

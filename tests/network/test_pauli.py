@@ -266,7 +266,7 @@ def test_outputs_that_no_word_joins_to_an_input():
         ((part("Z0", "a"), part("2.0", "b")), {}, "weight 'b' multiplies nothing but a constant"),
         ((part("Z0 - Z0", "a"),), {}, "weight 'a' multiplies nothing but a constant"),
         ((part("Z0", "a"), part("Z0", "b", num_qubits=2)), {}, "operators act on 2 and on 3 qubits"),
-        ((part("Z0", "a", 0),), {}, "input 0 is out of range; there are 0 inputs, none"),
+        ((part("Z0", "a", 0),), {}, "input 0 is out of range; there are no inputs"),
         ((part("Z0", "a", 2),), {"num_inputs": 2}, "input 2 is out of range; there are 2 inputs, 0 to 1"),
         ((part("Z0", "a"),), {"outputs": (3,)}, "outputs: spin 3 is out of range"),
     ],

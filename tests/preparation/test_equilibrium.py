@@ -324,7 +324,7 @@ def test_an_atom_that_dangles_is_refused_where_an_output_or_a_weight_depends_on_
 @pytest.mark.parametrize("graph", [chain(4), ring(4), complete(4)])
 def test_a_network_that_collapses_is_told(graph):
     chosen = sheet(graph, SQUARE, springs=WeightInitialisation(mean=1.0, minimum=1e-3))
-    with warns(FloppyModesWarning, "no spring is stretched", detail="in 1 of 1 samples"):
+    with warns(FloppyModesWarning, "no spring is stretched", detail="in 1 of 1 sample"):
         found = estimate(chosen, Contrast(beta=0.01))
         truth = exact(chosen).gradient
     assert np.abs(truth).max() < 1e-14

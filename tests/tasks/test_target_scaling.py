@@ -79,7 +79,7 @@ def test_refusals():
         scale_targets(task, "minmax", SPIN)
     with pytest.raises(ConfigError, match="target_scaling: expected one of auto"):
         scale_targets(task_of([1.3, 13.0]), "max", SPIN)
-    with pytest.raises(DataError, match="reach of 1 outputs, got 2"):
+    with pytest.raises(DataError, match="reach of 1 output, got 2"):
         scale_targets(task_of([1.3, 13.0]), "minmax", np.tile(SPIN, (2, 1)))
     with pytest.raises(DataError, match="targets: column 1 is too wide"):
         scale_targets(task_of([-1.7e308, 1.7e308]), "minmax", SPIN)

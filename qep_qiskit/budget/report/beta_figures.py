@@ -22,6 +22,7 @@ from qep_qiskit.budget.report.drawing import (
     panel_grid,
 )
 from qep_qiskit.budget.report.rows import Row, by_contrast, levels, model_curve, number, strength
+from qep_qiskit.core.amounts import noun_of
 from qep_qiskit.report.log_axis import log_axis, short_count
 from qep_qiskit.report.style import LineStyle, figure_style, ramp_styles
 
@@ -123,9 +124,8 @@ def _against_beta(
 
 def _level_handles(rows: Sequence[Row], key: str) -> list[Line2D]:
     line = any(number(row, f"model_{key}") > 0 for row in rows)
-    entries = [
-        handle(style, f"{short_count(shots)} shot{'s' if shots != 1 else ''}") for shots, style in _levels(rows).items()
-    ]
+    levels = _levels(rows).items()
+    entries = [handle(style, f"{short_count(shots)} {noun_of(shots, 'shot')}") for shots, style in levels]
     return [*entries, Line2D([], [], color="#555555", label="model")] if line else entries
 
 

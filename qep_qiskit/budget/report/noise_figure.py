@@ -19,6 +19,7 @@ from qep_qiskit.budget.report.drawing import (
     shots_axis,
 )
 from qep_qiskit.budget.report.rows import Row, best_rows, by_contrast, levels, number, strength
+from qep_qiskit.core.amounts import noun_of
 from qep_qiskit.report.log_axis import log_axis, short_count
 from qep_qiskit.report.style import LINE_STYLES, MITIGATION_STYLES, LineStyle, figure_style, new_figure, ramp_styles
 
@@ -47,9 +48,10 @@ def error_on_a_noisy_device(rows: Sequence[Row], *, width: float = WIDE) -> Figu
             for execution, style in styles.items():
                 executed = [row for row in own if row.get("execution") == execution]
                 seen += _draw(left, right, executed, execution, style)
+            most = levels(rows, "shots")[-1]
             left.set_title(f"{name}, best β", loc="left")
             left.set_ylabel(f"RMSE {unit}")
-            right.set_title(f"{name}, {short_count(levels(rows, 'shots')[-1])} shots a batch", loc="left")
+            right.set_title(f"{name}, {short_count(most)} {noun_of(most, 'shot')} a batch", loc="left")
             right.set_ylabel(f"bias {unit}")
         _finish(axes, rows, seen)
         entries = [handle(style, execution) for execution, style in styles.items()]

@@ -24,6 +24,7 @@ from qep_qiskit.budget.report.cells import (
 from qep_qiskit.budget.report.charts import Chart, budget_charts
 from qep_qiskit.budget.report.drawing import NARROW, WIDE
 from qep_qiskit.budget.report.rows import Row, main_cut, number
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.files import write_atomically
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.pages import data_uri, page_environment
@@ -135,7 +136,8 @@ def _headline(recommendation: Mapping[str, Any]) -> str:
     relative = number(recommendation, "expected_relative_rmse")
     error = f": expect an error of {relative:.0%} of the gradient" if relative > 0 else ""
     return (
-        f"Use the {str(contrast).replace('_', '-')} contrast with β = {beta:.3g} and {shots:,} shots per batch{error}."
+        f"Use the {str(contrast).replace('_', '-')} contrast with β = {beta:.3g} and {amount(shots, 'shot')} per "
+        f"batch{error}."
     )
 
 
