@@ -1,8 +1,6 @@
-"""The executor of IBM's devices against a double of the service that the unmodified client cannot tell from IBM's.
+"""The executor of IBM's devices against the double of the service: bits, calibrations, faults and kills.
 
-The double lies in ../shared/ibm_loopback, or where QEP_IBM_LOOPBACK says; without it these tests are skipped. It runs
-jobs with the noise of the device, and its bits depend on what a job contains and on nothing else: whatever goes wrong,
-every run must end with the same bits as the run in which nothing does.
+Whatever goes wrong, every run must end with the same bits as the run in which nothing does.
 """
 
 import json
@@ -10,12 +8,12 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from chi_square import LIMIT, counts_p_value
 from ibm_requests import LOOPBACK_SHOTS, SPINS, ramp_request
+from loopback_bench import CONFIGS, HERE, NEEDS_DOUBLE, QEP, calm
 from qiskit_aer import AerSimulator
 
 from qep_qiskit.core.seeds import Seeds
@@ -25,35 +23,8 @@ from qep_qiskit.execution.aer import _DensityMatrices, fake_device
 from qep_qiskit.measurement import ReadoutMitigation
 from qep_qiskit.outcomes import BitMemory, Distribution
 
-HERE = Path(__file__).parent
-DOUBLE = Path(os.environ.get("QEP_IBM_LOOPBACK", HERE.parent.parent / "shared" / "ibm_loopback"))
-
 pytest.importorskip("qiskit_ibm_runtime")
-pytestmark = [
-    pytest.mark.skipif(not DOUBLE.is_dir(), reason=f"the double of IBM's service is not at {DOUBLE}"),
-    pytest.mark.xdist_group("ibm_loopback"),
-]
-
-
-@pytest.fixture(scope="module")
-def started(tmp_path_factory):
-    sys.path.insert(0, str(DOUBLE))
-    try:
-        from loopback import Loopback
-    finally:
-        sys.path.remove(str(DOUBLE))
-    with Loopback(
-        "--backends", "ibm_manila", "--noise", "full", state_dir=str(tmp_path_factory.mktemp("double"))
-    ) as lb:
-        yield lb
-
-
-@pytest.fixture
-def double(started):
-    started.clear_faults()
-    started.config(list_lag_seconds=0, queue_seconds=0)
-    started.reset()
-    return started
+pytestmark = NEEDS_DOUBLE
 
 
 def client(double, folder, *how):
@@ -96,9 +67,7 @@ def test_doctor_says_what_is_wrong(double, change, said):
 @pytest.fixture(scope="module")
 def faultless(started, tmp_path_factory):
     """Folder of a run in which nothing went wrong, and the jobs of the double."""
-    started.clear_faults()
-    started.config(list_lag_seconds=0, queue_seconds=0)
-    started.reset()
+    calm(started)
     folder = tmp_path_factory.mktemp("faultless")
     done = client(started, folder)
     assert done.returncode == 0, done.stderr
@@ -269,32 +238,6 @@ def test_the_token_is_in_no_file_and_only_ibm_is_called(double, tmp_path):
     assert all(call["host"].endswith(".cloud.ibm.com") for call in calls)
 
 
-QEP = [sys.executable, "-c", "import sys; from qep_qiskit.cli.main import main; sys.exit(main())"]
-TWO_STEPS = """
-name = "xor"
-seed = 1
-[task]
-kind = "xor"
-[network]
-graph = "chain"
-num_spins = 3
-[preparation]
-kind = "adiabatic"
-total_time = 1.5
-steps = 4
-[measurement]
-shots = 50
-[contrast]
-kind = "symmetric"
-[training]
-epochs = 1
-batch_size = 2
-evaluate_every = 0
-[execution]
-backend = "ibm_manila"
-"""
-
-
 def qep(double, *words, seconds=None):
     """The command line in a process of its own, killed after some seconds; its exit code, None where it was killed."""
     env = double.env("proxy") | {"PYTHONPATH": str(HERE.parent)}
@@ -308,7 +251,7 @@ def qep(double, *words, seconds=None):
 def test_training_that_is_killed_again_and_again(double, tmp_path):
     """Also with every submission's answer lost: the same weights, and every job accepted once."""
     config = tmp_path / "xor.toml"
-    config.write_text(TWO_STEPS)
+    config.write_text(CONFIGS["xor"])
     assert qep(double, "train", config, "--out", tmp_path / "whole") == 0
     jobs = len(double.jobs())
     double.reset()
@@ -332,7 +275,7 @@ def test_training_that_is_killed_again_and_again(double, tmp_path):
 @pytest.mark.deep
 def test_a_job_that_stays_queued_is_collected_later(double, tmp_path):
     config = tmp_path / "xor.toml"
-    config.write_text(TWO_STEPS + "wait_seconds = 2\n")
+    config.write_text(CONFIGS["xor"].replace("[execution]", "[execution]\nwait_seconds = 2"))
     double.plan(hold=True)
     assert qep(double, "train", config, "--out", tmp_path / "run") == 3
     double.ctl("release", {})

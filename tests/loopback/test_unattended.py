@@ -1,59 +1,16 @@
-"""An unattended run against the double of IBM's service: maintenance, hang-up, a second run."""
+"""An unattended run: maintenance, hang-up, a second run."""
 
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
-
-HERE = Path(__file__).parent
-DOUBLE = Path(os.environ.get("QEP_IBM_LOOPBACK", HERE.parent.parent / "shared" / "ibm_loopback"))
+from loopback_bench import HERE, IMPATIENT, NEEDS_DOUBLE, RAMP, small
 
 pytest.importorskip("qiskit_ibm_runtime")
-pytestmark = [
-    pytest.mark.skipif(not DOUBLE.is_dir(), reason=f"the double of IBM's service is not at {DOUBLE}"),
-    pytest.mark.xdist_group("ibm_loopback"),
-    pytest.mark.slow,
-]
-
-CONFIG = """
-name = "small"
-seed = 1
-[task]
-kind = "xor"
-[network]
-graph = "chain"
-num_spins = 3
-[preparation]
-kind = "adiabatic"
-total_time = 1.5
-steps = 4
-[contrast]
-kind = "symmetric"
-[training]
-epochs = 1
-batch_size = 4
-evaluate_every = 0
-[measurement]
-shots = 50
-[execution]
-backend = "ibm_manila"
-"""
-
-
-@pytest.fixture
-def double(tmp_path):
-    sys.path.insert(0, str(DOUBLE))
-    try:
-        from loopback import Loopback
-    finally:
-        sys.path.remove(str(DOUBLE))
-    with Loopback("--backends", "ibm_manila", "--noise", "full", state_dir=str(tmp_path / "double")) as lb:
-        yield lb
+pytestmark = [NEEDS_DOUBLE, pytest.mark.slow]
 
 
 def wait_for(seen, seconds=60):
@@ -66,10 +23,10 @@ def wait_for(seen, seconds=60):
 def test_an_unattended_run_outlives_what_happens_to_it(double, tmp_path):
     env = double.env("proxy") | {"PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)])}
     config, whole, folder = tmp_path / "small.toml", tmp_path / "whole", tmp_path / "run"
-    config.write_text(CONFIG)
+    config.write_text(small(RAMP, batch_size=4))
 
     def start(*words):
-        command = [sys.executable, str(HERE / "impatient_qep.py"), *map(str, words)]
+        command = [*IMPATIENT, *map(str, words)]
         return subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
     plain = start("train", config, "--out", whole)

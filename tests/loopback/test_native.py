@@ -1,59 +1,22 @@
-"""Native networks, fractional gates and rehearsals against the double of IBM's service (see test_ibm_loopback)."""
+"""Native networks, fractional gates and rehearsals."""
 
 import json
-import os
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
-
-HERE = Path(__file__).parent
-DOUBLE = Path(os.environ.get("QEP_IBM_LOOPBACK", HERE.parent.parent / "shared" / "ibm_loopback"))
+from loopback_bench import HERE, NEEDS_DOUBLE, QEP, RAMP, double_of, small
 
 pytest.importorskip("qiskit_ibm_runtime")
-pytestmark = [
-    pytest.mark.skipif(not DOUBLE.is_dir(), reason=f"the double of IBM's service is not at {DOUBLE}"),
-    pytest.mark.xdist_group("ibm_loopback"),
-]
+pytestmark = NEEDS_DOUBLE
 
-QEP = [sys.executable, "-c", "import sys; from qep_qiskit.cli.main import main; sys.exit(main())"]
-CONFIG = """
-name = "native"
-seed = 1
-[task]
-kind = "xor"
-[network]
-graph = "native"
-num_spins = 4
-[preparation]
-kind = "adiabatic"
-total_time = 1.5
-steps = 4
-[measurement]
-shots = 50
-[contrast]
-kind = "symmetric"
-[training]
-epochs = 1
-batch_size = 4
-evaluate_every = 0
-[execution]
-backend = "ibm_kingston"
-"""
 LAYERS = 5  # of couplings, in four steps of the second order
 
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory):
-    sys.path.insert(0, str(DOUBLE))
-    try:
-        from loopback import Loopback
-    finally:
-        sys.path.remove(str(DOUBLE))
-    folder = str(tmp_path_factory.mktemp("double"))
-    with Loopback("--backends", "ibm_kingston,ibm_manila", "--noise", "full", state_dir=folder) as lb:
-        yield lb
+    """With a device that has fractional gates, and one that has none."""
+    with double_of("ibm_kingston", "ibm_manila", state=tmp_path_factory.mktemp("double")) as double:
+        yield double
 
 
 @pytest.fixture
@@ -65,7 +28,7 @@ def double(started):
 @pytest.fixture
 def config(tmp_path):
     path = tmp_path / "native.toml"
-    path.write_text(CONFIG)
+    path.write_text(small(RAMP, graph="native", num_spins=4, batch_size=4, backend="ibm_kingston"))
     return path
 
 

@@ -1,0 +1,45 @@
+"""One double of IBM's service for all tests of a worker, and the weights of runs in which nothing goes wrong."""
+
+import json
+
+import pytest
+from loopback_bench import JOBS, Bench, calm, double_of
+
+
+@pytest.fixture(scope="session")
+def started(tmp_path_factory):
+    with double_of("ibm_manila", state=tmp_path_factory.mktemp("double")) as double:
+        yield double
+
+
+@pytest.fixture
+def double(started):
+    calm(started)
+    yield started
+    started.ctl("release", {})
+
+
+@pytest.fixture
+def bench(double, tmp_path):
+    return Bench(double, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def weights(started, tmp_path_factory):
+    """Weights of faultless runs, by the name of their configuration."""
+    known = {}
+
+    def of(name):
+        if name not in known:
+            calm(started)
+            folder = tmp_path_factory.mktemp("faultless")
+            one = Bench(started, folder)
+            done = one.qep("train", one.config(name), "--out", folder / "run")
+            assert done.code == 0, done.err
+            assert len(started.jobs()) == len(started.log_of("POST", "^/jobs$")) == JOBS[name]
+            known[name] = json.loads((folder / "run" / "weights.json").read_text())
+            one.require_sound(folder / "run", known[name], JOBS[name])
+            calm(started)
+        return known[name]
+
+    return of
