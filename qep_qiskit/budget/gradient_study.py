@@ -178,12 +178,9 @@ def study_pilot(problem: GradientProblem, setting: Setting, *, shots: int, level
         levels: Number of nudges of the pilot.
 
     Example:
-        >>> experiment = qep.from_file("configs/xor.toml")
-        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
-        >>> given = {"weights": weights, "inputs": data.inputs, "targets": data.targets}
-        >>> given |= {"estimator": experiment.estimator, "executor": experiment.executor}
-        >>> truth, trainable = qep.true_gradient(**given, level=0), experiment.network.layout.trainable()
-        >>> problem = qep.GradientProblem(**given, trainable=trainable, truth=truth)
+        >>> run = qep.from_file("configs/xor.toml")
+        >>> weights = run.network.layout.initial(qep.Seeds(1))
+        >>> problem = qep.GradientProblem.of(run.estimator, run.executor, weights, run.task.train)
         >>> setting = qep.Setting(contrast="symmetric", beta=0.1, shots=100)
         >>> pilot = qep.study_pilot(problem, setting, shots=100, levels=2)
         >>> pilot.model.order, pilot.shots
@@ -243,12 +240,9 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
         One row of the study's table.
 
     Example:
-        >>> experiment = qep.from_file("configs/xor.toml")
-        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
-        >>> given = {"weights": weights, "inputs": data.inputs, "targets": data.targets}
-        >>> given |= {"estimator": experiment.estimator, "executor": experiment.executor}
-        >>> truth, trainable = qep.true_gradient(**given, level=0), experiment.network.layout.trainable()
-        >>> problem = qep.GradientProblem(**given, trainable=trainable, truth=truth)
+        >>> run = qep.from_file("configs/xor.toml")
+        >>> weights = run.network.layout.initial(qep.Seeds(1))
+        >>> problem = qep.GradientProblem.of(run.estimator, run.executor, weights, run.task.train)
         >>> row = qep.measure_setting(problem, qep.Setting(contrast="symmetric", beta=0.1, shots=100), repeats=3)
         >>> row["repeats"], row["total_shots"], round(row["rmse"], 3)
         (3, 2000, 1.396)

@@ -18,6 +18,7 @@ from qep_qiskit.measurement import MeasurementCoroutine, Usage, run_measurements
 from qep_qiskit.network.cost import OperatorCost
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import HamiltonianFamily, Preparation, PreparationResult, WarmStart, prepared
+from qep_qiskit.tasks.dataset import Dataset
 
 _EXACT_UP_TO_QUBITS = 14
 _PART_OF_FIRST_BETA = 0.4
@@ -55,12 +56,10 @@ class GradientProblem:
         truth: The true gradient.
 
     Example:
-        >>> experiment = qep.from_file("configs/xor.toml")
-        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
-        >>> given = {"weights": weights, "inputs": data.inputs, "targets": data.targets}
-        >>> given |= {"estimator": experiment.estimator, "executor": experiment.executor}
-        >>> truth, trainable = qep.true_gradient(**given, level=0), experiment.network.layout.trainable()
-        >>> round(qep.GradientProblem(**given, trainable=trainable, truth=truth).true_length, 3)
+        >>> run = qep.from_file("configs/xor.toml")
+        >>> weights = run.network.layout.initial(qep.Seeds(1))
+        >>> problem = qep.GradientProblem.of(run.estimator, run.executor, weights, run.task.train)
+        >>> round(problem.true_length, 3)
         0.848
     """
 
@@ -71,6 +70,30 @@ class GradientProblem:
     targets: NDArray[np.float64]
     trainable: NDArray[np.bool_]
     truth: Truth
+
+    @classmethod
+    def of(
+        cls, estimator: GradientEstimator, executor: Executor, weights: NDArray, samples: Dataset, *, level: int = 0
+    ) -> GradientProblem:
+        """Return the problem of some samples, with the exact gradient and the weights that the network trains.
+
+        Args:
+            estimator: Network, cost and preparation.
+            executor: Executor of the requests.
+            weights: Shape (weights,).
+            samples: The samples.
+            level: Index of the exact eigenstate.
+        """
+        given = estimator, executor, weights, samples.inputs, samples.targets
+        return cls(
+            estimator=estimator,
+            executor=executor,
+            weights=weights,
+            inputs=samples.inputs,
+            targets=samples.targets,
+            trainable=estimator.hamiltonian.network.layout.trainable(),
+            truth=true_gradient(*given, level=level),
+        )
 
     @property
     def given(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
@@ -103,11 +126,9 @@ def true_gradient(
         level: Index of the exact eigenstate, or None for the states as they are prepared.
 
     Example:
-        >>> experiment = qep.from_file("configs/xor.toml")
-        >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
-        >>> given = {"weights": weights, "inputs": data.inputs, "targets": data.targets}
-        >>> given |= {"estimator": experiment.estimator, "executor": experiment.executor}
-        >>> truth = qep.true_gradient(**given, level=0)
+        >>> run = qep.from_file("configs/xor.toml")
+        >>> weights, data = run.network.layout.initial(qep.Seeds(1)), run.task.train
+        >>> truth = qep.true_gradient(run.estimator, run.executor, weights, data.inputs, data.targets, level=0)
         >>> truth.source, truth.gradient.shape
         ('exact', (22,))
     """
