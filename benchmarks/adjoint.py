@@ -19,7 +19,8 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit_algorithms.gradients import ReverseEstimatorGradient
 
 import qep_qiskit as qep
-from qep_qiskit.core.operators import CommutingGroup, sparse_pauli_op
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.pauli_strings import sparse_pauli_op
 from qep_qiskit.core.program import Layer, LayerProgram, lower
 from qep_qiskit.evolution import energy_and_gradient
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from qep_qiskit.config.preparation_section import PreparationScene as PreparationScene
     from qep_qiskit.config.preparation_section import PreparationSection as PreparationSection
     from qep_qiskit.config.variational import AnsatzSection as AnsatzSection
-    from qep_qiskit.continuous.coordinates import CoordinateTerm as CoordinateTerm
+    from qep_qiskit.continuous.coordinate_terms import CoordinateTerm as CoordinateTerm
     from qep_qiskit.continuous.equilibrium import EquilibriumPreparation as EquilibriumPreparation
     from qep_qiskit.continuous.executor import CoordinateExecutor as CoordinateExecutor
     from qep_qiskit.continuous.oscillators import GaussianPreparation as GaussianPreparation
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from qep_qiskit.core.jobs import set_jobs as set_jobs
     from qep_qiskit.core.operators import CommutingGroup as CommutingGroup
     from qep_qiskit.core.operators import LocalBasis as LocalBasis
-    from qep_qiskit.core.operators import PauliString as PauliString
+    from qep_qiskit.core.pauli_strings import PauliString as PauliString
     from qep_qiskit.core.program import Layer as Layer
     from qep_qiskit.core.program import LayerProgram as LayerProgram
     from qep_qiskit.core.program import lower as lower
@@ -128,10 +128,10 @@ if TYPE_CHECKING:
     from qep_qiskit.network.batch_losses import BatchLoss as BatchLoss
     from qep_qiskit.network.batch_losses import Contrastive as Contrastive
     from qep_qiskit.network.batch_losses import Sensitivity as Sensitivity
-    from qep_qiskit.network.cost import CostTerm as CostTerm
     from qep_qiskit.network.cost import LossOnExpectations as LossOnExpectations
     from qep_qiskit.network.cost import OperatorCost as OperatorCost
     from qep_qiskit.network.cost_interface import Cost as Cost
+    from qep_qiskit.network.cost_terms import CostTerm as CostTerm
     from qep_qiskit.network.expressions import parse_operator as parse_operator
     from qep_qiskit.network.losses import CrossEntropy as CrossEntropy
     from qep_qiskit.network.losses import CustomLoss as CustomLoss

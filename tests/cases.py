@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import GradientEstimator
@@ -23,7 +23,8 @@ from qep_qiskit.network import (
     layered,
     ring,
 )
-from qep_qiskit.network.cost import CostTerm, OperatorCost
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
 

@@ -6,8 +6,9 @@ from qiskit.quantum_info import SparsePauliOp
 from reference import pauli_matrix
 
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.core.operators import PauliString
-from qep_qiskit.network.cost import CostTerm, LossOnExpectations, OperatorCost
+from qep_qiskit.core.pauli_strings import PauliString
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.losses import CrossEntropy
 
 WORD = PauliString.parse

@@ -3,7 +3,7 @@
 import pytest
 
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.network.expressions import format_operator, parse_operator
 
 

@@ -7,7 +7,7 @@ from qiskit.quantum_info import SparsePauliOp
 from reference import pauli_matrix, sum_of_paulis
 
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.network import IsingNetwork, WeightInitialisation, chain, complete
 from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.network.nudge import NudgedHamiltonian

@@ -8,7 +8,7 @@ from qiskit.quantum_info import Operator, Pauli, PauliList, SparseObservable, Sp
 import qep_qiskit as qep
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.observables import hermitian, pauli_strings
-from qep_qiskit.core.operators import sparse_pauli_op
+from qep_qiskit.core.pauli_strings import sparse_pauli_op
 
 
 def terms(operator):

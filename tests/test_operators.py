@@ -8,7 +8,8 @@ from reference import expectation, pauli_matrix, random_states, sum_of_paulis
 
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.merging import merge_into_groups
-from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString, sparse_pauli_op
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 
 LETTERS = ["Z", "X", "Y", "ZX", "YZX", "XYYZ"]
 

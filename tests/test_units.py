@@ -17,7 +17,7 @@ from qep_qiskit.continuous.oscillators import GaussianPreparation
 from qep_qiskit.continuous.position_grid import PositionGrid
 from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
 from qep_qiskit.continuous.widths import variance_of
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, StatevectorExecutor, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator, first_beta

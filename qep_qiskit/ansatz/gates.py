@@ -11,7 +11,7 @@ from qiskit import QuantumCircuit, transpile
 from qiskit.circuit import Instruction, ParameterExpression
 
 from qep_qiskit.core.errors import AnsatzError
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 
 _LETTERS = {"rx": "X", "ry": "Y", "rz": "Z", "rxx": "XX", "ryy": "YY", "rzz": "ZZ", "rzx": "ZX"}
 _IDENTITIES = frozenset({"barrier", "id"})

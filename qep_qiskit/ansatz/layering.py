@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from qep_qiskit.ansatz.gates import Cx, Gate, Rotation
 from qep_qiskit.ansatz.pauli_states import PAULI_STATES, pauli_state
-from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
 
 _PAULIS = {

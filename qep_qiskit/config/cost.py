@@ -15,11 +15,12 @@ from qep_qiskit.config.section import Section, same_as
 from qep_qiskit.core.amounts import amount, there_are
 from qep_qiskit.core.errors import ConfigError, NetworkError
 from qep_qiskit.core.limits import Index
-from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.registry import Registry
 from qep_qiskit.network import Network
 from qep_qiskit.network.batch_losses import BatchLoss, Contrastive, Sensitivity
-from qep_qiskit.network.cost import Cost, CostTerm, LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost import Cost, LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.expressions import parse_operator
 from qep_qiskit.network.losses import CrossEntropy, Loss, NegativeAbs, SquaredError
 from qep_qiskit.tasks import Task

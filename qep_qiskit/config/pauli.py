@@ -14,7 +14,7 @@ from qep_qiskit.config.weight_section import WeightBlockConfig, initialisation_o
 from qep_qiskit.core.amounts import amount, there_are
 from qep_qiskit.core.errors import ConfigError, NetworkError
 from qep_qiskit.core.limits import Index
-from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.network import PAULI_INITIALISATION, Interaction, PauliNetwork, WeightInitialisation
 from qep_qiskit.network.expressions import parse_operator

@@ -15,7 +15,8 @@ import numpy as np
 import scipy.sparse
 from numpy.typing import NDArray
 
-from qep_qiskit.continuous.coordinates import CoordinateGroup, CoordinateLayout
+from qep_qiskit.continuous.coordinate_terms import CoordinateLayout
+from qep_qiskit.continuous.coordinates import CoordinateGroup
 
 _NO_LENGTH = 1e-12
 

@@ -16,7 +16,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.continuous.coordinates import CoordinateGroup, CoordinateLayout
+from qep_qiskit.continuous.coordinate_terms import CoordinateLayout
+from qep_qiskit.continuous.coordinates import CoordinateGroup
 from qep_qiskit.continuous.states import PointStates
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.groups import blocks_of

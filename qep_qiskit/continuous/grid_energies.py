@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from qep_qiskit.continuous.position_grid import GaussianWidths, PositionGrid
 from qep_qiskit.continuous.z_polynomials import ZPolynomial
 from qep_qiskit.core.errors import CoarseGridWarning, NetworkError, NudgeError
-from qep_qiskit.core.operators import Basis, CommutingGroup, PauliString
+from qep_qiskit.core.operators import Basis, CommutingGroup
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.warning_log import warn
 
 _TOLERANCE = 1e-9

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import SparsePauliOp
 
-from qep_qiskit.continuous.coordinates import CoordinateTerm
+from qep_qiskit.continuous.coordinate_terms import CoordinateTerm
 from qep_qiskit.continuous.grid_terms import GridPart, grid_parts, position_polynomial
 from qep_qiskit.continuous.position_grid import PositionGrid, grid_masks
 from qep_qiskit.continuous.springs import SpringNetwork
@@ -25,7 +25,8 @@ from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.merging import merge_into_groups
 from qep_qiskit.core.observables import hermitian
-from qep_qiskit.core.operators import CommutingGroup, PauliString, sparse_pauli_op
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.checks import one_input
 from qep_qiskit.network.html_view import network_html

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.continuous.coordinates import CoordinateTerm
+from qep_qiskit.continuous.coordinate_terms import CoordinateTerm
 from qep_qiskit.continuous.position_grid import PositionGrid
 from qep_qiskit.continuous.springs import SpringNetwork
 from qep_qiskit.continuous.z_polynomials import ZPolynomial

@@ -19,7 +19,8 @@ from qep_qiskit.continuous.position_grid import PositionGrid
 from qep_qiskit.continuous.z_polynomials import ZPolynomial
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.merging import merge_into_groups
-from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.program import CxLayer, Layer
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.transforms import walsh_hadamard

@@ -24,7 +24,8 @@ from qep_qiskit.continuous.grid_energies import GridEnergies
 from qep_qiskit.continuous.oscillator_layers import OscillatorGroups, OscillatorProduct, gaussian_start
 from qep_qiskit.continuous.z_polynomials import ZPolynomial
 from qep_qiskit.core.errors import CoarseTrotterWarning
-from qep_qiskit.core.operators import CommutingGroup, PauliString
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import warn

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.continuous.coordinates import CoordinateGroup, CoordinateLayout, CoordinateTerm, add_coordinate_terms
+from qep_qiskit.continuous.coordinate_terms import CoordinateLayout, CoordinateTerm
+from qep_qiskit.continuous.coordinates import CoordinateGroup, add_coordinate_terms
 from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.limits import Positive, check_value

@@ -12,7 +12,8 @@ from qiskit import QuantumCircuit
 from qiskit.quantum_info import Clifford, Pauli, PauliList
 
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.core.operators import Basis, PauliString
+from qep_qiskit.core.operators import Basis
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.transforms import Block, kron_blocks, transform_rows
 

@@ -22,7 +22,8 @@ from qiskit.quantum_info import Operator, SparsePauliOp
 
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.observables import hermitian
-from qep_qiskit.core.operators import Basis, PauliString
+from qep_qiskit.core.operators import Basis
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.transforms import walsh_hadamard
 

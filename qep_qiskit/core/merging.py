@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.pauli_strings import PauliString
 
 
 def _widened(letters: list[str | None], string: PauliString) -> bool:

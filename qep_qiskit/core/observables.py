@@ -14,7 +14,7 @@ from qiskit.exceptions import QiskitError
 from qiskit.quantum_info import Operator, Pauli, PauliList, SparseObservable, SparsePauliOp
 
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 
 OperatorLike: TypeAlias = SparsePauliOp | SparseObservable | Pauli | PauliList | Operator
 """What is accepted where an operator is wanted; a `PauliList` is the sum of its strings."""

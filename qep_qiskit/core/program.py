@@ -25,7 +25,8 @@ from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterExpression, ParameterVector
 
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.core.operators import Basis, CommutingGroup, PauliString
+from qep_qiskit.core.operators import Basis, CommutingGroup
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.short_repr import short_repr
 
 Angle: TypeAlias = "float | ParameterExpression"

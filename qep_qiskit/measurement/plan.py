@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.groups import Group, blocks_of
 from qep_qiskit.core.merging import merge_into_groups
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.measurement.state_moments import StateMoments
 from qep_qiskit.network import TermJacobian, covering_groups

@@ -17,50 +17,19 @@ import numpy as np
 from numpy.typing import NDArray
 from qiskit.quantum_info import SparsePauliOp
 
-from qep_qiskit.core.amounts import there_are
-from qep_qiskit.core.checks import finite_number, whole_number
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.observables import OperatorLike, hermitian, pauli_strings
-from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.batch_losses import BatchLoss
 from qep_qiskit.network.checked_loss import CheckedLoss, check_derivatives, loss_name
 from qep_qiskit.network.cost_interface import Cost
+from qep_qiskit.network.cost_terms import CostTerm, check_terms
 from qep_qiskit.network.interface import Network
 from qep_qiskit.network.linear_observables import LinearObservable, Term, all_terms, matrix_of
 from qep_qiskit.network.losses import Loss, SquaredError
 
 _IDENTITY = PauliString(())
-
-
-@short_repr
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CostTerm:
-    """One term of an operator cost: coefficient * (y[target] or 1) * Pauli string.
-
-    Args:
-        string: The Pauli string; the identity gives a constant.
-        coefficient: Real factor.
-        target: Index of the target that multiplies the term, or None.
-
-    Raises:
-        NetworkError: The coefficient is not finite, or the target is not a whole number.
-
-    Example:
-        >>> term = qep.CostTerm(string=qep.PauliString.parse("Z0 Z1"), coefficient=-1.0)
-        >>> qep.OperatorCost.from_terms([term], num_qubits=2).operator()
-        SparsePauliOp(['ZZ'],
-                      coeffs=[-1.+0.j])
-    """
-
-    string: Term
-    coefficient: float
-    target: int | None = None
-
-    def __post_init__(self) -> None:
-        finite_number(f"cost: coefficient of '{self.string}'", self.coefficient)
-        if self.target is not None:
-            whole_number(f"cost: target of '{self.string}'", self.target, 0, error=NetworkError)
 
 
 @short_repr
@@ -108,7 +77,7 @@ class OperatorCost(Cost):
             NetworkError: There is no term, or a term acts on a qubit out of range.
         """
         strings = tuple(dict.fromkeys(term.string for term in terms if not term.string.is_identity))
-        _check_terms(strings, num_qubits)
+        check_terms(strings, num_qubits)
         index = {string: position for position, string in enumerate(strings)}
 
         def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
@@ -146,7 +115,7 @@ class OperatorCost(Cost):
             string for y in targets for string, _ in pauli_strings(function(y), "cost") if string.factors
         )
         terms = tuple(found)
-        _check_terms(terms, num_qubits)
+        check_terms(terms, num_qubits)
 
         def expand(batch: NDArray) -> tuple[NDArray, NDArray]:
             rows = [dict(pauli_strings(function(y), "cost")) for y in batch]
@@ -167,7 +136,7 @@ class OperatorCost(Cost):
             num_qubits: Number of qubits.
         """
         terms = tuple(PauliString.of("Z", spin) for spin in outputs)
-        _check_terms(terms, num_qubits)
+        check_terms(terms, num_qubits)
 
         def expand(targets: NDArray) -> tuple[NDArray, NDArray]:
             return -2.0 * targets, np.sum(1.0 + targets**2, axis=1)
@@ -258,7 +227,7 @@ class LossOnExpectations(Cost):
         if not outputs:
             raise NetworkError("outputs: expected at least one output spin")
         terms = [PauliString.of("Z", spin) for spin in outputs]
-        _check_terms(terms, num_qubits)
+        check_terms(terms, num_qubits)
         observables = tuple(sparse_pauli_op([(string, 1.0)], num_qubits) for string in terms)
         return cls(observables, loss or SquaredError(), name)
 
@@ -412,13 +381,3 @@ class LossOnExpectations(Cost):
         means = np.asarray(expectations, dtype=float)[None, :]
         signals = self.signals(means, np.asarray(y, dtype=float)[None, :])[0]
         return hermitian(sum(eps * observable for eps, observable in zip(signals, self.observables, strict=True)))
-
-
-def _check_terms(terms: Sequence[Term], num_qubits: int) -> None:
-    if not terms:
-        raise NetworkError("cost: expected at least one Pauli term that is not the identity")
-    outside = [string for string in terms if isinstance(string, PauliString) and string.max_qubit >= num_qubits]
-    if outside:
-        raise NetworkError(
-            f"cost: '{outside[0]}' acts on spin {outside[0].max_qubit}, out of range; {there_are(num_qubits, 'spin')}"
-        )

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.pauli_strings import PauliString
 
 _ATTEMPTS = 400
 _CANDIDATES = 4

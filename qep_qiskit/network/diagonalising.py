@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.clifford import CliffordBasis, Gate
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 
 Bits = NDArray[np.bool_]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from math import isfinite
 
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 
 TermSum = Mapping[PauliString, float]
 """Real coefficients of Pauli strings; the identity stands for a constant."""

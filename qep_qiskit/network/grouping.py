@@ -8,7 +8,8 @@ from dataclasses import replace
 from qiskit.quantum_info import PauliList
 
 from qep_qiskit.core.merging import merge_into_groups
-from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.network.diagonalising import diagonalising_basis
 
 

@@ -18,7 +18,8 @@ from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString, sparse_pauli_op
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.checks import check_sites, one_input
 from qep_qiskit.network.graphs import Graph

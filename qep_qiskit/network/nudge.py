@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.checks import check_finite, real_array
 from qep_qiskit.core.errors import DataError, NetworkError
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.cost_interface import Cost
 from qep_qiskit.network.interface import Network, TermJacobian

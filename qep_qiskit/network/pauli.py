@@ -19,7 +19,8 @@ from qep_qiskit.core.amounts import there_are
 from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.observables import OperatorLike, hermitian, pauli_strings
-from qep_qiskit.core.operators import CommutingGroup, PauliString, sparse_pauli_op
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.checks import check_sites, one_input
 from qep_qiskit.network.graphs import Graph

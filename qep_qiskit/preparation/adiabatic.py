@@ -26,7 +26,8 @@ from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import CoarseTrotterWarning, ConfigError, ReversedDriverWarning
 from qep_qiskit.core.limits import Index
 from qep_qiskit.core.merging import merge_into_groups
-from qep_qiskit.core.operators import CommutingGroup, PauliString
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.program import Layer, LayerProgram
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import warn

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from qep_qiskit.ansatz import Entanglement, check_ansatz, hamiltonian_variational, hardware_efficient
 from qep_qiskit.core.limits import Count, Index, check_limits
-from qep_qiskit.core.operators import CommutingGroup, PauliString
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.preparation.resolution import units_of

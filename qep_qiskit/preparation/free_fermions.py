@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import DegenerateGroundStateWarning, NetworkError
-from qep_qiskit.core.operators import CommutingGroup, PauliString
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import warn
 

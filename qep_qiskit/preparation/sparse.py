@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-from qep_qiskit.core.operators import CommutingGroup, PauliString
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.transforms import walsh_hadamard
 
 _MOST_QUBITS = 14

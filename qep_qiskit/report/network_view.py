@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.continuous.grid_network import GridNetwork
 from qep_qiskit.continuous.springs import SpringNetwork
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.learning.state import TrainingState
 from qep_qiskit.network import IsingNetwork, Network, PauliNetwork, chain, from_edges
 from qep_qiskit.report.network_values import NetworkView

@@ -9,7 +9,8 @@ from scipy.linalg import expm
 
 from qep_qiskit.ansatz import ENTANGLEMENTS, hamiltonian_variational, hardware_efficient
 from qep_qiskit.core.errors import AnsatzError
-from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.evolution import energy_and_gradient, evolve
 from qep_qiskit.network import IsingNetwork, chain
 

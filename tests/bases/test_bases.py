@@ -11,7 +11,8 @@ from qep_qiskit.core.clifford import CliffordBasis
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.fourier import FourierBasis, Register
 from qep_qiskit.core.merging import merge_into_groups
-from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.pauli_strings import PauliString
 
 KINDS = [*REGISTERS, "Clifford on 2", "Clifford on 4"]
 every_kind = pytest.mark.parametrize("kind", KINDS)

@@ -11,7 +11,7 @@ from reference import expectation, ground, pauli_matrix
 from qep_qiskit.budget import costs
 from qep_qiskit.budget.baselines import SPSA, FiniteDifferences
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, StatevectorExecutor, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator

@@ -6,7 +6,7 @@ from cases import SMALL_GRAPHS, half_one_plus_z, random_network
 
 from qep_qiskit.budget.candidates import finite_difference_candidates, spsa_candidates
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.network import WeightInitialisation
 from qep_qiskit.network.cost import LossOnExpectations

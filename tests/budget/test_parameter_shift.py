@@ -9,7 +9,7 @@ from qep_qiskit.ansatz import hamiltonian_variational, hardware_efficient
 from qep_qiskit.budget import costs
 from qep_qiskit.budget.parameter_shift import ParameterShift, exact_angle_gradient
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.program import Layer, LayerProgram
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import evolve

@@ -12,7 +12,7 @@ from qiskit.quantum_info import Operator, Statevector
 from qiskit_aer.primitives import SamplerV2 as AerSamplerV2
 
 from qep_qiskit.core.errors import ConfigError, ResourceError
-from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.program import to_circuit_per_gate
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, SamplerExecutor, measured_circuit

@@ -11,7 +11,7 @@ from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import GroupMeasurement, NoisyExecutor, Request, RequestKey, SamplerExecutor
 from qep_qiskit.execution.aer import (

@@ -7,7 +7,7 @@ from chi_square import LIMIT, mean_p_value, variance_p_value
 from reference import expectation, ground, pauli_matrix
 
 from qep_qiskit.core.errors import ConfigError, NetworkError
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, StatevectorExecutor, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator, Replication, coupled_noise, evaluation
@@ -16,7 +16,8 @@ from qep_qiskit.learning.finite_differences import finite_differences
 from qep_qiskit.learning.signal_noise import ExpectedResponse
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network.batch_losses import BatchLoss, Contrastive, Sensitivity
-from qep_qiskit.network.cost import CostTerm, LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.losses import SquaredError
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation

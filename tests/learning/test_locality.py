@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from cases import SMALL_GRAPHS, random_network
 
-from qep_qiskit.core.operators import sparse_pauli_op
+from qep_qiskit.core.pauli_strings import sparse_pauli_op
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, ShotData, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator

@@ -11,7 +11,7 @@ from qep_qiskit.budget.candidates import spsa_candidates
 from qep_qiskit.budget.costs import measured_costs
 from qep_qiskit.config import build, check_config
 from qep_qiskit.config.cost import COSTS, CostSection
-from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast

@@ -10,7 +10,7 @@ from scipy.linalg import eigh
 
 from qep_qiskit.config import from_file
 from qep_qiskit.core.errors import BranchJumpWarning, NudgeBeyondGapWarning
-from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import VectorExecutor
 from qep_qiskit.learning import (

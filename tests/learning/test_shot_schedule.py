@@ -10,7 +10,7 @@ from cases import NO_INPUTS, half_one_plus_z, random_network
 from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.core.errors import ConfigError, QepWarning
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import (
@@ -27,7 +27,8 @@ from qep_qiskit.learning.bias_fit import BiasCurve
 from qep_qiskit.learning.shot_schedule import SignalTally, batches_per_group
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import Interaction, PauliNetwork, chain
-from qep_qiskit.network.cost import CostTerm, LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
 

@@ -10,7 +10,7 @@ from qiskit.quantum_info import SparsePauliOp
 from scipy.stats import norm
 
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator

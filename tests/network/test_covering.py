@@ -4,7 +4,7 @@ from itertools import combinations, product
 
 import pytest
 
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.network import commuting_groups, covering_groups
 
 

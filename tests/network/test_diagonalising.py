@@ -11,7 +11,8 @@ from reference import pauli_matrix, sum_of_paulis
 from scipy.linalg import expm
 
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.core.operators import LocalBasis, PauliString, sparse_pauli_op
+from qep_qiskit.core.operators import LocalBasis
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.evolution import evolve
 from qep_qiskit.learning import Contrast
 from qep_qiskit.network import Interaction, PauliNetwork, commuting_groups

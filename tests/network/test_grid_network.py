@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from oscillator_cases import anchor, anchor_grid, gaussian, transformed
 
-from qep_qiskit.continuous.coordinates import CoordinateTerm
+from qep_qiskit.continuous.coordinate_terms import CoordinateTerm
 from qep_qiskit.continuous.grid_network import GridNetwork
 from qep_qiskit.continuous.position_grid import PositionGrid
 from qep_qiskit.continuous.springs import SpringNetwork

@@ -5,7 +5,7 @@ from itertools import combinations, product
 import pytest
 
 from qep_qiskit.core.merging import merge_into_groups
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.network import commuting_groups
 
 

@@ -8,7 +8,7 @@ from qiskit.quantum_info import SparsePauliOp
 from reference import expectation, ground, pauli_matrix, run_program, sum_of_paulis, without_phase
 
 from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.core.operators import sparse_pauli_op
+from qep_qiskit.core.pauli_strings import sparse_pauli_op
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, StatevectorExecutor, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor

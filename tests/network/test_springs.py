@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from oscillators import three_oscillators
 
-from qep_qiskit.continuous.coordinates import CoordinateGroup, CoordinateLayout, CoordinateTerm, add_coordinate_terms
+from qep_qiskit.continuous.coordinate_terms import CoordinateLayout, CoordinateTerm
+from qep_qiskit.continuous.coordinates import CoordinateGroup, add_coordinate_terms
 from qep_qiskit.continuous.gaussian import quadratic_energies
 from qep_qiskit.continuous.springs import SpringNetwork
 from qep_qiskit.core.errors import NetworkError

@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 from warned import warns
 
 from qep_qiskit.core.errors import CoarseTrotterWarning, ConfigError, ReversedDriverWarning
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor
@@ -19,7 +19,8 @@ from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import IsingNetwork, chain
 from qep_qiskit.network import WeightInitialisation as WeightStart
-from qep_qiskit.network.cost import CostTerm, OperatorCost
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import RAMPS, AdiabaticPreparation, HamiltonianFamily, WarmStart, term_expectations

@@ -11,7 +11,7 @@ from reference import gradient
 from warned import warns
 
 from qep_qiskit.core.errors import ConfigError, DegenerateGroundStateWarning, ResourceError
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import StatevectorExecutor, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor
@@ -19,7 +19,8 @@ from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import IsingNetwork, chain, complete
-from qep_qiskit.network.cost import CostTerm, LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes.known_states import SpinConfigurations
 from qep_qiskit.preparation import (

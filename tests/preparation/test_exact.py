@@ -12,7 +12,7 @@ from qep_qiskit.continuous.response import linear_response
 from qep_qiskit.core import memory
 from qep_qiskit.core.errors import ConfigError, DegenerateGroundStateWarning, ResourceError
 from qep_qiskit.core.merging import merge_into_groups
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.learning import Contrast
 from qep_qiskit.network import chain, complete
 from qep_qiskit.network.cost import OperatorCost

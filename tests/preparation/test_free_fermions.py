@@ -8,7 +8,7 @@ from reference import derivative, fitted_slope, ground, ising_matrix
 
 from qep_qiskit.core.errors import DegenerateGroundStateWarning, NetworkError
 from qep_qiskit.core.merging import merge_into_groups
-from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.learning import Contrast
 from qep_qiskit.network import ClampedInputs, IsingNetwork, WeightInitialisation, chain, ring
 from qep_qiskit.network.cost import OperatorCost

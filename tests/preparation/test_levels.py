@@ -15,12 +15,13 @@ from variational_cases import KEY, contrast_of, family_of, prepare
 from warned import warns
 
 from qep_qiskit.core.errors import BranchJumpWarning, ConfigError, DegenerateGroundStateWarning
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.program import lower
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import evolve
 from qep_qiskit.network import IsingNetwork, chain, complete
-from qep_qiskit.network.cost import CostTerm, OperatorCost
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
     AdiabaticPreparation,

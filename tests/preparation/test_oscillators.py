@@ -7,7 +7,7 @@ import pytest
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from oscillators import TARGET, costs_by_differences, reference, three_oscillators, with_squared_error
 
-from qep_qiskit.continuous.coordinates import CoordinateTerm
+from qep_qiskit.continuous.coordinate_terms import CoordinateTerm
 from qep_qiskit.continuous.equilibrium import EquilibriumPreparation
 from qep_qiskit.continuous.executor import CoordinateExecutor
 from qep_qiskit.continuous.gaussian import quadratic_energies
@@ -19,7 +19,8 @@ from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import WeightInitialisation, chain
-from qep_qiskit.network.cost import CostTerm, LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import HamiltonianFamily
 from qep_qiskit.preparation import WarmStart as Begin

@@ -13,7 +13,7 @@ from reference import derivative
 from qep_qiskit.continuous.response import linear_response
 from qep_qiskit.core.merging import merge_into_groups
 from qep_qiskit.core.observables import pauli_strings
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.network.cost import OperatorCost
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation, term_expectations

@@ -5,7 +5,8 @@ import pytest
 from bases_cases import fourier, group_in, mixed_groups
 from reference import ground, sum_of_paulis
 
-from qep_qiskit.core.operators import LocalBasis, PauliString
+from qep_qiskit.core.operators import LocalBasis
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.network import chain, commuting_groups
 from qep_qiskit.network.ising import IsingNetwork
 from qep_qiskit.preparation.sparse import sparse_structure

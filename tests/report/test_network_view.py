@@ -7,7 +7,7 @@ import pytest
 from cases import random_network
 
 from qep_qiskit.continuous.springs import SpringNetwork
-from qep_qiskit.core.operators import PauliString, sparse_pauli_op
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.network import (
     ClampedInputs,
     Interaction,
