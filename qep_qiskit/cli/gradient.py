@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
 
     def measure(asked: Experiment) -> tuple[Experiment, GradientEstimate, Usage]:
         piloted, pilots = _with_pilot(asked, weights, sample)
-        estimator = replace(piloted.estimator, measures_free_cost=True)
+        estimator = replace(piloted.estimator, measures_free_cost=True, trained_only=False)
         work = estimator.estimate(weights, sample.inputs, sample.targets, key)
         estimate, usage = run_measurements(work, piloted.executor)
         return piloted, estimate, usage + pilots

@@ -195,6 +195,7 @@ def _built(config: Config, task: Task | None, *, simulates: bool) -> Experiment:
         mitigation=mitigation,
         extrapolation=extrapolation,
         replication=measurement.replication(shots),
+        trained_only=True,
     )
     with keys(config, "execution"):
         executor = build_executor(config, seeds, network.num_qubits)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,10 +18,11 @@ from qep_qiskit.core.checks import check_shots
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning.chosen_phases import cost_of_phases, unit_of_signals, wanted_phases, without_frozen_groups
 from qep_qiskit.learning.contrast import Contrast
-from qep_qiskit.learning.diagnostics import diagnose, nudge_sizes
+from qep_qiskit.learning.diagnostics import diagnose
 from qep_qiskit.learning.error_signals import signal_batch
-from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_means, measure_free
+from qep_qiskit.learning.free_phase import FreePhase, measure_free
 from qep_qiskit.learning.gradient_estimate import GradientEstimate, MeasuredGradient
 from qep_qiskit.learning.measurement_plans import Grouping, gradient_plan, output_plan
 from qep_qiskit.learning.phases import MeasuredPhases, filled_in
@@ -34,6 +34,7 @@ from qep_qiskit.measurement import (
     MeasurementCoroutine,
     MeasurementPlan,
     ReadoutMitigation,
+    Result,
     StateMoments,
     extrapolated,
     measure,
@@ -41,7 +42,6 @@ from qep_qiskit.measurement import (
 )
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.network.nudge import NudgedHamiltonian
-from qep_qiskit.outcomes import is_none
 from qep_qiskit.preparation import (
     HamiltonianFamily,
     Preparation,
@@ -51,9 +51,6 @@ from qep_qiskit.preparation import (
     prepared,
 )
 
-Result = TypeVar("Result")
-_MOST_DOUBLINGS = 4
-_SAME_BETA = 1e-9
 _FEWEST_COUPLED = 2
 
 
@@ -92,6 +89,9 @@ class GradientEstimator:
         extrapolation: Zero-noise extrapolation of gate errors, or None.
         replication: Split of the shots of a step into replicates whose scatter gives the error bars, or None for
             propagated error bars.
+        trained_only: With a loss on expectations and terms that share shots, whether groups whose weights are all
+            frozen are measured in one phase at most, for error bars; gradients of these weights are then zero. With an
+            operator cost they are measured, because the bounds of the cost follow from all groups.
 
     Raises:
         ConfigError: Shots are not None and no whole number of at least 1; shots per group do not fit the groups, or
@@ -118,6 +118,7 @@ class GradientEstimator:
     mitigation: ReadoutMitigation | None = None
     extrapolation: Extrapolation | None = None
     replication: Replication | None = None
+    trained_only: bool = False
 
     def __post_init__(self) -> None:
         if (self.contrast.kind == "fluctuations") != self.measures_fluctuations:
@@ -263,7 +264,7 @@ class GradientEstimator:
         self.hamiltonian.check_samples(inputs, targets)
         work = _Work(
             free=self.hamiltonian.free_coefficients(weights, inputs),
-            jacobian=self.hamiltonian.jacobian(weights, inputs),
+            jacobian=self.jacobian(weights, inputs),
             targets=self.hamiltonian.targets_of(inputs, targets),
             betas=betas,
             start=WarmStart(arrays=warm_start or {}),
@@ -272,6 +273,18 @@ class GradientEstimator:
             in_units_of_signals=in_units_of_signals,
         )
         return self.without_errors(self._measured(work), calibrations)
+
+    def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
+        """Return the derivatives of the coefficients by the weights whose gradient is measured.
+
+        Args:
+            weights: Shape (weights,).
+            inputs: Shape (samples, inputs).
+        """
+        found = self.hamiltonian.jacobian(weights, inputs)
+        if not (self.trained_only and self.hamiltonian.cost.has_signals) or self.grouping == "per_weight":
+            return found
+        return without_frozen_groups(found, self.measurement_plan, self.hamiltonian)
 
     def free_phase(
         self,
@@ -333,8 +346,9 @@ class GradientEstimator:
         else:
             nudge, constants = hamiltonian.operator_nudge(targets)
         betas = self._betas(work, nudge)
+        wanted = wanted_phases(hamiltonian, plan, work.jacobian, betas, work.betas)
         family = HamiltonianFamily(groups=hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=key)
-        estimates, prepared_states = yield from self._measure(plan, family, self._wanted(plan, work, betas), start)
+        estimates, prepared_states = yield from self._measure(plan, family, wanted, start)
         if first is not None and not plan.of_entries:
             estimates = filled_in(estimates, first.estimates, betas)
         moments = plan.averaged_per_term(estimates, hamiltonian.num_terms)
@@ -357,7 +371,7 @@ class GradientEstimator:
             moments=estimates,
             jacobian=plan.jacobian(work.jacobian),
             signals=signals,
-            cost=self._cost_of_phases(moments, betas, targets) if first is None else first.cost,
+            cost=cost_of_phases(hamiltonian, moments, betas, targets) if first is None else first.cost,
             outputs=None if first is None else first.outputs,
             diagnostics=diagnostics,
             warm_start={**(first.prepared_states.warm_start if first else {}), **prepared_states.warm_start},
@@ -367,33 +381,8 @@ class GradientEstimator:
         """Nudges of all phases, those of the reported cost included."""
         if not self.hamiltonian.cost.has_signals:
             return np.union1d(work.betas, [0.0]) if self.measures_free_cost else work.betas
-        return work.betas * self._unit_of(nudge, work.targets) if work.in_units_of_signals else work.betas
-
-    def _wanted(self, plan: MeasurementPlan, work: _Work, betas: NDArray) -> dict[int, list[int]]:
-        """Phases to measure of every group; a free phase that was measured before is left out."""
-        signals, known = self.hamiltonian.cost.has_signals, set[int]()
-        if signals and not plan.of_entries:
-            known = set(plan.groups_measuring(self.hamiltonian.measured_terms))
-        used = [p for p, beta in enumerate(betas) if signals or beta in work.betas]
-        wanted = {g: [p for p in used if betas[p] != 0.0 or g not in known] for g in plan.serving(work.jacobian.term)}
-        for g in plan.groups_measuring(self.hamiltonian.cost_terms_of_phases):
-            wanted[g] = sorted({*wanted.get(g, []), *cost_phases(betas)})
-        return wanted
-
-    def _cost_of_phases(self, moments: StateMoments, betas: NDArray, targets: NDArray) -> CostEstimate:
-        chosen = cost_phases(betas)
-        means = moments.means[:, chosen].mean(axis=1)
-        covariance = moments.covariance[:, 0]
-        if not is_none(covariance):
-            covariance = moments.covariance[:, chosen].sum(axis=1) / len(chosen) ** 2
-        return cost_of_means(self.hamiltonian, means, covariance, targets)
-
-    def _unit_of(self, nudge: NDArray, targets: NDArray) -> float:
-        """The power of two closest to the size of unit error signals over that of given ones, within bounds."""
-        groups, unit = self.hamiltonian.groups, self.hamiltonian.nudge_in_units(targets)
-        size = float(np.median(nudge_sizes(groups, nudge)))
-        ratio = float(nudge_sizes(groups, unit)[0]) / max(size, 1e-300)
-        return float(2.0 ** np.clip(np.round(np.log2(ratio)), -_MOST_DOUBLINGS, _MOST_DOUBLINGS))
+        unit = unit_of_signals(self.hamiltonian, nudge, work.targets) if work.in_units_of_signals else 1.0
+        return work.betas * unit
 
     def _measure(
         self, plan: MeasurementPlan, family: HamiltonianFamily, wanted: dict[int, list[int]], start: WarmStart
@@ -411,11 +400,3 @@ class GradientEstimator:
             prepared_phases=used,
         )
         return moments, replace(prepared_states, report=prepared_states.report.expanded(used, count))
-
-
-def cost_phases(betas: NDArray) -> list[int]:
-    """Return the indices of the phases that give the reported cost: the free phase, else the two smallest nudges."""
-    if 0.0 in betas:
-        return [int(np.flatnonzero(betas == 0.0)[0])]
-    smallest = np.abs(betas).min()
-    return [int(p) for p in np.flatnonzero(np.isclose(np.abs(betas), smallest, rtol=_SAME_BETA, atol=0.0))]

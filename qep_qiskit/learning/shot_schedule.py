@@ -19,9 +19,10 @@ from qep_qiskit.core.json_record import JsonRecord
 from qep_qiskit.core.limits import Count, Index, NotNegative, Shots, check_limits
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning.chosen_phases import cost_phases
 from qep_qiskit.learning.contrast import Beta
 from qep_qiskit.learning.error_model import ErrorModel
-from qep_qiskit.learning.gradient import GradientEstimator, cost_phases
+from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
 from qep_qiskit.learning.shots import each, is_split, number, split
@@ -376,7 +377,7 @@ def batches_per_group(estimator: GradientEstimator) -> NDArray[np.float64]:
 def _plain_batches(estimator: GradientEstimator) -> NDArray[np.float64]:
     plan, hamiltonian, betas = estimator.measurement_plan, estimator.hamiltonian, estimator.contrast.betas
     network, found = hamiltonian.network, np.zeros(len(plan.groups))
-    weighted = hamiltonian.jacobian(np.zeros(network.layout.num_weights), np.zeros((1, network.num_inputs))).term
+    weighted = estimator.jacobian(np.zeros(network.layout.num_weights), np.zeros((1, network.num_inputs))).term
     found[plan.serving(weighted)] = len(betas)
     if hamiltonian.cost.has_signals:
         measuring = plan.groups_measuring(hamiltonian.measured_terms)
