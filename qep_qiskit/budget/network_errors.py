@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.execution import Executor, RequestKey
 from qep_qiskit.learning import Contrast, ErrorModel, GradientEstimator, first_beta
 from qep_qiskit.learning.bias_fit import BiasCurve

@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 
 from qep_qiskit.budget.network_errors import exact_contrasts
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.core.operators import sparse_pauli_op
+from qep_qiskit.core.pauli_strings import sparse_pauli_op
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
