@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.learning.callback import Callback
+from qep_qiskit.learning.trainer import Callback
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

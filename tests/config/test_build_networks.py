@@ -3,6 +3,7 @@
 import json
 import warnings
 
+import built_runs
 import pytest
 from built_runs import PAIR, make
 from warned import warns
@@ -185,7 +186,9 @@ def test_keys_of_another_distribution_are_refused(kind, setting):
     ],
 )
 def test_unconnected_output(network, outputs):
-    with warns(UnconnectedOutputWarning, f"output spin {outputs} is not connected to any input", line_of=__file__):
+    with warns(
+        UnconnectedOutputWarning, f"output spin {outputs} is not connected to any input", line_of=built_runs.__file__
+    ):
         make(network=network)
 
 

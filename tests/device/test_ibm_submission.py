@@ -200,7 +200,7 @@ def test_a_listing_that_does_not_end_is_left(service):
         SimpleNamespace(job_id=lambda number=number: f"other{number}", tags=["qep"], number=number)
         for number in range(6_000)
     ]
-    with pytest.raises(LostError, match="does not end after 5000 jobs"):
+    with pytest.raises(LostError, match="does not end after 5,000 jobs"):
         jobs_tagged(service, "qep-mine")
 
 
