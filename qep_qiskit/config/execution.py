@@ -12,8 +12,8 @@ from qep_qiskit.config.kinds import refused
 from qep_qiskit.config.mitigation import MitigationConfig
 from qep_qiskit.config.named import provider_backend
 from qep_qiskit.config.section import Section, keys, same_as
-from qep_qiskit.core.arithmetic import Arithmetic, Precision
 from qep_qiskit.core.amounts import amount
+from qep_qiskit.core.arithmetic import Arithmetic, Precision
 from qep_qiskit.core.errors import ConfigError, ResourceError
 from qep_qiskit.core.jobs import Jobs
 from qep_qiskit.core.limits import Count, Fraction, NotNegative, Positive

@@ -23,8 +23,8 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel, ReadoutError, depolarizing_error
 from qiskit_aer.primitives import SamplerV2
 
-from qep_qiskit.core.arithmetic import Arithmetic, Precision
 from qep_qiskit.core.amounts import amount
+from qep_qiskit.core.arithmetic import Arithmetic, Precision
 from qep_qiskit.core.cache import Cache
 from qep_qiskit.core.errors import NEEDS_RUNTIME, ConfigError, ResourceError, ResultError
 from qep_qiskit.core.jobs import current_jobs

@@ -7,6 +7,7 @@ import pytest
 from cases import NO_INPUTS, random_network
 from chi_square import LIMIT, counts_p_value, vector_p_value
 from gaussian import ramped_means
+from qep_qiskit.learning.callback import Callback
 from qiskit_aer import AerSimulator
 from reference import expectation, pauli_matrix, run_program
 from scipy.stats import norm
@@ -22,7 +23,6 @@ from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor
 from qep_qiskit.execution.circuits import gate_values
 from qep_qiskit.execution.truncation import discarded_weight, is_checked
 from qep_qiskit.learning import Contrast, GradientEstimator, evaluate
-from qep_qiskit.learning.trainer import Callback
 from qep_qiskit.measurement import measure, run_measurements
 from qep_qiskit.network import ClampedInputs, IsingNetwork, chain
 from qep_qiskit.network.cost import OperatorCost
