@@ -101,6 +101,8 @@ if TYPE_CHECKING:
     from qep_qiskit.learning.layer import LayerGradient as LayerGradient
     from qep_qiskit.learning.layer import QEPLayer as QEPLayer
     from qep_qiskit.learning.records import Outcome as Outcome
+    from qep_qiskit.learning.tracking import MLflow as MLflow
+    from qep_qiskit.learning.tracking import TensorBoard as TensorBoard
     from qep_qiskit.measurement import Extrapolation as Extrapolation
     from qep_qiskit.measurement import MeasurementCoroutine as MeasurementCoroutine
     from qep_qiskit.measurement import MeasurementPlan as MeasurementPlan

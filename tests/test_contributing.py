@@ -71,7 +71,7 @@ def test_tests_of_the_package(name, my_package):
 @pytest.mark.parametrize("text", RUNS)
 def test_kinds_train(text, my_package):
     experiment = build(check_config(tomllib.loads(TINY) | tomllib.loads(text), "run.toml"))
-    assert experiment.trainer().run() == "finished"
+    assert experiment.trainer(experiment.callbacks()).run() == "finished"
 
 
 def test_every_kind_of_the_package_is_tried(my_package):

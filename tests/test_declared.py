@@ -14,16 +14,18 @@ EXTRAS = PROJECT["optional-dependencies"]
 OPTIONAL = {
     "distributed",
     "jax",
+    "mlflow-skinny",
     "pandas",
     "pyarrow",
     "qiskit-ibm-runtime",
     "requests",
     "scikit-learn",
     "shtab",
+    "tensorboardx",
     "torch",
     "urllib3",
 }
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "mlflow": "mlflow-skinny"}
 OWN = {"qep_qiskit", "loopback"} | {
     path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).glob("*.py")
 }
@@ -62,7 +64,10 @@ def imported(folder):
 def test_all_that_the_package_imports_is_declared():
     # The others must be had by a plain install; an extra may raise their versions, which declares nothing.
     assert set(imported("qep_qiskit")) - bounds(PROJECT["dependencies"]).keys() == OPTIONAL
-    assert bounds(["qep_qiskit[ibm,cluster,parquet,completion,pandas,sklearn,jax,torch]"]).keys() >= OPTIONAL
+    assert (
+        bounds(["qep_qiskit[ibm,cluster,parquet,completion,pandas,sklearn,jax,torch,tensorboard,mlflow]"]).keys()
+        >= OPTIONAL
+    )
 
 
 @pytest.mark.parametrize("folder", ["tests", "benchmarks"])

@@ -16,6 +16,7 @@ from typing import Any
 from qep_qiskit.budget.baselines import shots_in_words
 from qep_qiskit.budget.study import Study
 from qep_qiskit.config import Config, build, check_config
+from qep_qiskit.config.callbacks import CallbacksConfig
 from qep_qiskit.config.measurement import AdaptiveConfig
 from qep_qiskit.core.errors import ConfigError, RunFolderError
 from qep_qiskit.core.files import LineFile
@@ -44,7 +45,8 @@ def training_points(config: Config, folder: Path) -> list[Point]:
     training = config.training.model_copy(update={"evaluate_final": False})  # losses are evaluated without shots
     for label, measurement in _budgets(config).items():
         for seed in range(config.seed, config.seed + section.seeds):
-            own = config.model_copy(update={"seed": seed, "measurement": measurement, "training": training})
+            changes = {"seed": seed, "measurement": measurement, "training": training, "callbacks": CallbacksConfig()}
+            own = config.model_copy(update=changes)
             name = f"{label.replace(' ', '-')}-seed-{seed}"
             point = {"key": name, "folder": str(folder / name), "config": own.resolved(), "label": label, "seed": seed}
             points.append(point)

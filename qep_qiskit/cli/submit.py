@@ -18,13 +18,13 @@ def run(options: argparse.Namespace) -> int:
     if Path(options.config).is_dir():
         if options.overrides or options.out:
             raise ConfigError("--set, --out: go with a configuration file; a run folder keeps its own configuration")
-        (folder, experiment), device = reopened(options.config, options.max_qpu_seconds), None
+        (folder, experiment), device, callbacks = reopened(options.config, options.max_qpu_seconds), None, None
         require_device(experiment, "submit")
     else:
         limit = options.max_qpu_seconds
         overrides = [*options.overrides, *([] if limit is None else [f"execution.max_qpu_seconds={limit!r}"])]
-        folder, experiment, device = started(options.config, overrides, options.out, only_on_device="submit")
-    with working_in(folder, experiment, device, Pace(requests=1, waits=False)) as work:
+        folder, experiment, device, callbacks = started(options.config, overrides, options.out, only_on_device="submit")
+    with working_in(folder, experiment, device, Pace(requests=1, waits=False), callbacks) as work:
         if work.trainer.stop_requested:
             return say_stopped(work, folder)
         _say(work, folder)

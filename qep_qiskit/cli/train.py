@@ -15,6 +15,7 @@ from qep_qiskit.config.executor import build_retry_policy
 from qep_qiskit.core.errors import QepError
 from qep_qiskit.device.retries import RetryingDevice
 from qep_qiskit.device.service import RemoteDevice
+from qep_qiskit.learning import Callback
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.training import device_of, open_run, start_run
 
@@ -25,21 +26,22 @@ def run(options: argparse.Namespace) -> int:
     if folds and not options.unattended:
         return train_folds(options.config, options.overrides, options.out, folds)
     if not options.unattended:
-        return train_in(*started(options.config, options.overrides, options.out))
-    folder, experiment, device = patiently(
+        folder, experiment, device, callbacks = started(options.config, options.overrides, options.out)
+        return train_in(folder, experiment, device, callbacks)
+    folder, experiment, device, callbacks = patiently(
         lambda: started(options.config, options.overrides, options.out, only_on_device="train --unattended")
     )
-    logged_in = [device]
+    first = [(experiment, device, callbacks)]
 
     def attempt() -> int:
-        return train_in(folder, experiment, logged_in.pop()) if logged_in else train_in(*open_run(folder.path))
+        return train_in(folder, *first.pop()) if first else train_in(*open_run(folder.path))
 
     return run_unattended(folder, attempt)
 
 
 def started(
     config: str, overrides: Sequence[str], out: str | None, *, only_on_device: str | None = None
-) -> tuple[RunFolder, Experiment, RemoteDevice | None]:
+) -> tuple[RunFolder, Experiment, RemoteDevice | None, tuple[Callback, ...]]:
     """Build all objects first, so that nothing is written in case of an error; then create the folder of the run.
 
     Args:
@@ -56,11 +58,12 @@ def started(
     if only_on_device is not None:
         require_device(experiment, only_on_device)
     path = Path(out) if out else free_folder(Path("runs") / Path(config).stem)
+    callbacks = experiment.callbacks(path)
     device = device_of(experiment)
     if device is not None:
         _require_start(experiment, device)
     try:
-        return start_run(path, experiment), experiment, device
+        return start_run(path, experiment), experiment, device, callbacks
     except QepError:
         if device is not None:
             device.close()
@@ -81,15 +84,21 @@ def _require_start(experiment: Experiment, device: RemoteDevice) -> None:
     device.batch()
 
 
-def train_in(folder: RunFolder, experiment: Experiment, device: RemoteDevice | None = None) -> int:
+def train_in(
+    folder: RunFolder,
+    experiment: Experiment,
+    device: RemoteDevice | None = None,
+    callbacks: Sequence[Callback] | None = None,
+) -> int:
     """Train in a run folder, from its last checkpoint or from the start, and write the report at the end.
 
     Args:
         folder: Folder of the run.
         experiment: Objects of the run.
         device: The device of the run, if it is already known.
+        callbacks: The callbacks of its configuration, if they are already made.
     """
-    with working_in(folder, experiment, device) as work:
+    with working_in(folder, experiment, device, callbacks=callbacks) as work:
         if work.outcome == "stopped":
             return say_stopped(work, folder)
     return 0

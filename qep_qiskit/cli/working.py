@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.device.remote import Pace, RemoteExecutor
 from qep_qiskit.device.service import RemoteDevice
-from qep_qiskit.learning import Outcome, Trainer, TrainingState
+from qep_qiskit.learning import Callback, Outcome, Trainer, TrainingState
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.stop_signals import on_stop_signals
 from qep_qiskit.runs.training import device_of, is_finished, load_matching_state, on_device, trainer_in
@@ -42,7 +42,11 @@ class Work:
 
 @contextmanager
 def working_in(
-    folder: RunFolder, experiment: Experiment, device: RemoteDevice | None = None, pace: Pace | None = None
+    folder: RunFolder,
+    experiment: Experiment,
+    device: RemoteDevice | None = None,
+    pace: Pace | None = None,
+    callbacks: Sequence[Callback] | None = None,
 ) -> Iterator[Work]:
     """Continue a run as far as possible; for a finished run the report is written while the folder is locked.
 
@@ -51,6 +55,7 @@ def working_in(
         experiment: Objects of the run.
         device: The device of a run that has just started; by default that of an earlier run.
         pace: How far this process submits and waits on a device; to the end of the run by default.
+        callbacks: The callbacks of its configuration, if they are already made.
     """
     with folder.locked():
         state = load_matching_state(folder, experiment)
@@ -64,7 +69,7 @@ def working_in(
         with on_device(folder, experiment, device, pace, is_new=is_new) as executor:
             if executor is not None and not is_new and pace is None:
                 show_spent(executor, experiment.config.execution.max_qpu_seconds)
-            trainer, outcome = _worked(folder, experiment, state, executor)
+            trainer, outcome = _worked(folder, experiment, state, executor, callbacks)
             yield Work(trainer=trainer, outcome=outcome, executor=executor)
         if outcome == "finished":
             Console().print(report_of(folder, experiment, trainer.state))
@@ -72,10 +77,14 @@ def working_in(
 
 
 def _worked(
-    folder: RunFolder, experiment: Experiment, state: TrainingState | None, executor: RemoteExecutor | None
+    folder: RunFolder,
+    experiment: Experiment,
+    state: TrainingState | None,
+    executor: RemoteExecutor | None,
+    callbacks: Sequence[Callback] | None,
 ) -> tuple[Trainer, Outcome]:
     progress = ProgressView(Console(stderr=True))
-    trainer = trainer_in(folder, experiment, state, watchers=(progress,), executor=executor)
+    trainer = trainer_in(folder, experiment, state, watchers=(progress,), executor=executor, callbacks=callbacks)
     if executor is not None:
         executor.waiting = progress.waiting
     with _stopping_on_signals(trainer):

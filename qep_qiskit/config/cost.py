@@ -9,8 +9,8 @@ from pydantic import Field
 from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.config.kinds import OneOf, section_registry
-from qep_qiskit.config.named import imported, is_named
-from qep_qiskit.config.own_source import file_of, say_changed, source_of
+from qep_qiskit.config.named import is_named
+from qep_qiskit.config.own_code import OwnCode
 from qep_qiskit.config.section import Section, same_as
 from qep_qiskit.core.amounts import amount, there_are
 from qep_qiskit.core.errors import ConfigError, NetworkError
@@ -102,7 +102,7 @@ class CostTermConfig(Section):
     """Index of the target value that multiplies the term."""
 
 
-class LossCost(CostSection):
+class LossCost(CostSection, OwnCode):
     """A loss as a function of the expectations of the outputs."""
 
     kind: Literal["loss"]
@@ -111,11 +111,6 @@ class LossCost(CostSection):
     ``module:name`` of a user-defined loss; the module is searched in the folder of the configuration, in the working
     directory, and among installed packages. Of all samples of a batch: ``contrastive`` (outputs of one class close, of
     different classes apart) and ``sensitivity`` (minus the change of outputs by inputs)."""
-    source: str | None = None
-    """Source text of the module of a user-defined loss, unless it is installed; filled in when the configuration is
-    read, so that a run keeps its loss."""
-    source_file: str | None = None
-    """File of that source text; filled in."""
     gain: float = same_as(CrossEntropy, "gain")
     """Factor on the expectations in the softmax of the cross-entropy."""
     margin: float = same_as(Contrastive, "margin")
@@ -124,17 +119,12 @@ class LossCost(CostSection):
     """Outputs instead of Z of the output spins: Pauli strings, or sums such as ``0.2 - 0.08 Z0 Z1``."""
 
     def beside(self, folder: Path) -> Self:
-        """Return the section with the source text of a user-defined loss.
+        """Return the section with the sources of a user-defined loss.
 
         Raises:
-            ConfigError: The file cannot be read.
+            ConfigError: A file cannot be read.
         """
-        if self.source is not None or self.loss in LOSSES or not is_named(self.loss):
-            return self
-        file = file_of(self.loss.partition(":")[0], folder)
-        if file is None:
-            return self
-        return self.model_copy(update={"source": source_of("cost.loss", file), "source_file": str(file)})
+        return self if self.loss in LOSSES else self.keeping("cost.loss", self.loss, folder)
 
     @property
     def one_hot(self) -> bool:
@@ -190,9 +180,7 @@ class LossCost(CostSection):
             raise ConfigError(
                 f"cost.loss: expected {', '.join(LOSSES.kinds)} or module:name of your own, got '{self.loss}'"
             )
-        if self.source is not None and self.source_file is not None:
-            say_changed("cost.loss", self.source, Path(self.source_file))
-        found = imported("cost.loss", self.loss, self.source, self.source_file or "")
+        found = self.own_object("cost.loss", self.loss)
         if not all(hasattr(found, method) for method in ("value", "gradient", "curvature")):
             raise ConfigError(
                 f"cost.loss: '{self.loss}' has no value, gradient and curvature; wrap a plain function in CustomLoss"

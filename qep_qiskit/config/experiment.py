@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from qep_qiskit.config.callbacks import CallbackScene
 from qep_qiskit.config.executor import build_executor
 from qep_qiskit.config.load import load_config
 from qep_qiskit.config.local_device import resolved_config
@@ -87,6 +88,25 @@ class Experiment:
         preparation = self.config.preparation.counterpart(self.estimator.hamiltonian)
         return replace(self.estimator, preparation=preparation, shots=None), VectorExecutor(self.seeds)
 
+    def callbacks(self, folder: Path | None = None) -> tuple[Callback, ...]:
+        """Return new callbacks, those that the configuration names.
+
+        `train` and the commands use them; `trainer` has the callbacks that it is given.
+
+        Args:
+            folder: Folder of the run; None in memory.
+
+        Raises:
+            ConfigError: One cannot be made.
+        """
+        scene = CallbackScene(
+            config=self.config.resolved(),
+            task=self.task,
+            evaluate_every=self.config.training.evaluate_every,
+            folder=folder,
+        )
+        return self.config.callbacks.build(scene)
+
     def trainer(self, callbacks: Sequence[Callback] = (), state: TrainingState | None = None) -> Trainer:
         """Return a trainer, new or continued from a state.
 
@@ -155,7 +175,8 @@ def build(config: Config, task: Task | None = None, *, simulates: bool = True) -
 
 def _built(config: Config, task: Task | None, *, simulates: bool) -> Experiment:
     here = Path.cwd()
-    config = config.model_copy(update={"network": config.network.beside(here), "cost": config.cost.beside(here)})
+    kept = {name: getattr(config, name).beside(here) for name in ("network", "cost", "callbacks")}
+    config = config.model_copy(update=kept)
     config = resolved_config(config)
     with keys(config, "network"):
         ahead = config.network.qubits_ahead

@@ -18,6 +18,9 @@ from qep_qiskit.config.schema import Config
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.limits import LIMIT_WORDS
 
+_WITH_FILES = ("task", "network", "cost", "preparation", "callbacks")
+"""Sections that name files, found beside the configuration."""
+
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """Read a configuration file.
@@ -43,10 +46,20 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     for text in overrides:
         assign(content, *parse_override(text))
     content.setdefault("name", path.stem)
-    config, folder = check_config(content, str(path)), path.resolve().parent
-    return config.model_copy(
-        update={name: getattr(config, name).beside(folder) for name in ("task", "network", "cost", "preparation")}
-    )
+    return with_files(check_config(content, str(path)), path.resolve().parent)
+
+
+def with_files(config: Config, folder: Path) -> Config:
+    """Return a configuration with what it takes from files that are not yet in it.
+
+    Args:
+        config: The configuration.
+        folder: Its folder, in which they are searched.
+
+    Raises:
+        ConfigError: A file is missing or cannot be read.
+    """
+    return config.model_copy(update={name: getattr(config, name).beside(folder) for name in _WITH_FILES})
 
 
 def check_config(content: Mapping[str, Any], source: str) -> Config:

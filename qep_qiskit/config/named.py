@@ -1,7 +1,8 @@
-"""Objects named ``package.module:name`` in a configuration: backends of any provider, and user-defined losses."""
+"""Objects named ``package.module:name`` in a configuration: backends of any provider, and what users write."""
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import json
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any
 
 from qiskit.providers import BackendV2
 
-from qep_qiskit.config.own_source import module_of, searching
+from qep_qiskit.config.own_source import KeptSources, searching
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.device.service import RemoteDevice
 
@@ -24,26 +25,42 @@ def is_named(text: str) -> bool:
     return bool(colon) and all(part.isidentifier() for part in module.split(".")) and name.isidentifier()
 
 
-def imported(key: str, text: str, source: str | None = None, file: str = "") -> Any:
-    """Import the object of a name, from a source text, the working directory or installed packages.
+def imported(key: str, text: str, kept: KeptSources | None = None) -> Any:
+    """Import the object of a name, from kept sources, the working directory or installed packages.
 
     Args:
         key: Key of the configuration, for messages.
         text: ``package.module:name``.
-        source: Source text of the module; None to search it.
-        file: File of the source text.
+        kept: Sources that have the module; None to search it.
 
     Raises:
         ConfigError: The object cannot be imported.
     """
-    module, _, name = text.partition(":")
+    place, _, name = text.partition(":")
     try:
-        if source is not None:
-            return getattr(module_of(module, source, Path(file)), name)
-        with searching(Path.cwd()):
-            return getattr(importlib.import_module(module), name)
-    except Exception as error:  # a user's module may raise anything
-        raise ConfigError(f"{key}: cannot import '{text}' ({type(error).__name__}: {error})") from error
+        if kept is not None:
+            module = kept.module(place)
+        else:
+            with searching(Path.cwd()):
+                module = importlib.import_module(place)
+    except (Exception, SystemExit) as error:  # a user's module may raise anything
+        raise ConfigError(f"{key}: cannot import '{text}' ({_words(error, kept)}){_where(error, place)}") from error
+    if not hasattr(module, name):
+        close = difflib.get_close_matches(name, [known for known in vars(module) if not known.startswith("_")], n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        raise ConfigError(f"{key}: cannot import '{text}' (the module has no '{name}'){hint}")
+    return getattr(module, name)
+
+
+def _words(error: BaseException, kept: KeptSources | None) -> str:
+    words = " ".join(f"{type(error).__name__}: {error}".split())
+    return words if kept is None else words.replace(f"{kept.package}.", "")
+
+
+def _where(error: BaseException, module: str) -> str:
+    if not isinstance(error, ModuleNotFoundError) or error.name not in (module, module.partition(".")[0]):
+        return ""
+    return "; it is searched beside the configuration, in the working directory and among installed packages"
 
 
 def provider_backend(text: str, options: Mapping[str, Any]) -> BackendV2 | RemoteDevice:
@@ -77,15 +94,25 @@ def _new_backend(text: str, options: Mapping[str, Any]) -> BackendV2 | RemoteDev
     return made
 
 
-def called(factory: Callable[..., Any], text: str, what: str, *arguments: Any, **options: Any) -> Any:
-    """Return what a factory of another package makes.
+def called(
+    factory: Callable[..., Any],
+    text: str,
+    what: str,
+    *arguments: Any,
+    key: str = _KEY,
+    options_key: str = "execution.backend_options",
+    **options: Any,
+) -> Any:
+    """Return what a factory of another package, or of a user, makes.
 
     Args:
         factory: The factory.
         text: Its name in the configuration, for messages.
         what: What it is to make, for messages.
         arguments: Positional arguments.
-        options: Keyword arguments, the keys of ``execution.backend_options``.
+        key: Key of the factory.
+        options_key: Key of its options.
+        options: Keyword arguments, from there.
 
     Raises:
         ConfigError: It raises an exception.
@@ -94,6 +121,6 @@ def called(factory: Callable[..., Any], text: str, what: str, *arguments: Any, *
         return factory(*arguments, **options)
     except Exception as error:  # a vendor may raise anything
         raise ConfigError(
-            f"{_KEY}: '{text}' made no {what} ({type(error).__name__}: {' '.join(str(error).split())}); its arguments "
-            "are the keys of execution.backend_options"
+            f"{key}: '{text}' made no {what} ({type(error).__name__}: {' '.join(str(error).split())}); its arguments "
+            f"are the keys of {options_key}"
         ) from error

@@ -116,6 +116,25 @@ class NetworkSection(Section):
         Raises:
             ConfigError: The names are others.
         """
+        self.require_names(layout)
+        given = self.start_weights or {}
+        blocks = {}
+        for block in layout.blocks:
+            section = getattr(self, block.key, None)
+            if isinstance(section, Section):
+                values = {name: given[name] for name in block.names}
+                blocks[block.key] = section.model_copy(update={"values": values})
+        return self.model_copy(update=blocks)
+
+    def require_names(self, layout: WeightLayout) -> None:
+        """Check that `start_weights` are those of the network.
+
+        Args:
+            layout: Names of the weights of the network.
+
+        Raises:
+            ConfigError: The names are others.
+        """
         given = self.start_weights or {}
         lacking = [name for name in layout.names if name not in given]
         foreign = [name for name in given if name not in layout.names]
@@ -125,13 +144,6 @@ class NetworkSection(Section):
                 f"weights_from: '{self.weights_from}' {what} of this network; expected the same weights: "
                 f"{len(layout.names)} here, {len(given)} there"
             )
-        blocks = {}
-        for block in layout.blocks:
-            section = getattr(self, block.key, None)
-            if isinstance(section, Section):
-                values = {name: given[name] for name in block.names}
-                blocks[block.key] = section.model_copy(update={"values": values})
-        return self.model_copy(update=blocks)
 
     def require_started(self, layout: WeightLayout, seeds: Seeds) -> None:
         """Check that all weights start from `start_weights`.

@@ -39,11 +39,12 @@ def _section(model: type[BaseModel], path: str) -> Iterator[str]:
     title = f"`[{path}]`" + (f' with `kind = "{kind}"`' if kind else "") if path else "Top level"
     yield f"## {title}\n"
     yield f"{_first_line(model)}\n"
-    yield "| key | values | default | meaning |"
-    yield "|---|---|---|---|"
-    for name, field in plain.items():
-        yield f"| `{name}` | {_values(field)} | {_default(model, name)} | {_text(field)} |"
-    yield ""
+    if plain:
+        yield "| key | values | default | meaning |"
+        yield "|---|---|---|---|"
+        for name, field in plain.items():
+            yield f"| `{name}` | {_values(field)} | {_default(model, name)} | {_text(field)} |"
+        yield ""
     for name, field in model.model_fields.items():
         inner = f"{path}.{name}" if path else name
         for part in models_of(field):
@@ -51,7 +52,7 @@ def _section(model: type[BaseModel], path: str) -> Iterator[str]:
 
 
 def _first_line(model: type[BaseModel]) -> str:
-    return (model.__doc__ or "").strip().splitlines()[0]
+    return (model.__doc__ or "").strip().splitlines()[0].replace("``", "`")
 
 
 def _is_list(annotation: Any) -> bool:
@@ -83,7 +84,7 @@ def _limit(item: BaseMetadata) -> str:
 
 
 def _type_words(annotation: Any) -> Iterator[str]:
-    names = {int: "whole number", float: "number", str: "text", bool: "true/false"}
+    names: dict[Any, str] = {Any: "any value", int: "whole number", float: "number", str: "text", bool: "true/false"}
     if annotation in names:
         yield names[annotation]
     elif isinstance(annotation, str):

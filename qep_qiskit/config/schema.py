@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from qep_qiskit.config.budget import BudgetConfig
+from qep_qiskit.config.callbacks import CallbacksConfig
 from qep_qiskit.config.cost import CostConfig, LossCost
 from qep_qiskit.config.execution import ExecutionConfig
 from qep_qiskit.config.ising import IsingConfig
 from qep_qiskit.config.measurement import ContrastConfig, MeasurementConfig
 from qep_qiskit.config.network import NetworkConfig
+from qep_qiskit.config.own_code import OwnCode
 from qep_qiskit.config.preparation import AdiabaticConfig, PreparationConfig
 from qep_qiskit.config.section import Section, same_as
 from qep_qiskit.config.task import TaskConfig
 from qep_qiskit.config.update import UpdateConfig
+from qep_qiskit.core.flat_keys import flat
 from qep_qiskit.core.limits import Index
 from qep_qiskit.learning import TrainingSettings
 
@@ -61,6 +64,8 @@ class Config(Section):
     """Optimiser of the weights."""
     training: TrainingConfig = TrainingConfig()
     """Length of the training."""
+    callbacks: CallbacksConfig = CallbacksConfig()
+    """What is called during the training."""
     budget: BudgetConfig = BudgetConfig()
     """Shot-noise studies of `qep budget`."""
 
@@ -72,3 +77,15 @@ class Config(Section):
     def resolved(self) -> dict[str, Any]:
         """Return every key with its value, as JSON values."""
         return self.model_dump(mode="json")
+
+    def flat(self) -> dict[str, Any]:
+        """Return every key with its value, dotted, without the texts of source files."""
+        return flat(_without_sources(self.resolved()))
+
+
+def _without_sources(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_sources(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_sources(one) for key, one in value.items() if key not in OwnCode.model_fields}

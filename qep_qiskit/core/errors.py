@@ -251,6 +251,12 @@ class NoisyGradientWarning(UntrustedGradientWarning):
     """Gradients have stayed below their own shot noise over several steps."""
 
 
+class NotLoggedWarning(QepWarning):
+    """A service has not taken numbers that were to be logged; the run has them."""
+
+    severity = "note"
+
+
 class NudgeBeyondGapWarning(UntrustedGradientWarning):
     """The nudge is stronger than the gap allows for sure: |beta| range(C) exceeds the gap (Weyl)."""
 

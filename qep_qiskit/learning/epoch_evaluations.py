@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 from numpy.typing import NDArray
 
@@ -23,6 +24,15 @@ class EpochEvaluations:
 
     train: Evaluation | None
     test: Evaluation | None
+
+    @property
+    def outputs(self) -> dict[str, NDArray]:
+        """Outputs by set of samples, and their standard errors under the name with ``_errors``."""
+        arrays: dict[str, NDArray] = {}
+        for part, found in (("train", self.train), ("test", self.test)):
+            if found is not None and found.outputs is not None and found.output_errors is not None:
+                arrays |= {part: found.outputs, f"{part}_errors": found.output_errors}
+        return arrays
 
 
 def epoch_evaluations(
@@ -52,18 +62,7 @@ def epoch_evaluations(
     Returns:
         Measurement coroutine that gives the evaluations.
     """
-
-    def of(part: str, data: Dataset, warm_start: WarmStartArrays) -> MeasurementCoroutine[Evaluation]:
-        return evaluation(
-            estimator,
-            weights,
-            data,
-            purpose=f"{part}-evaluation",
-            index=epoch,
-            warm_start=warm_start,
-            calibrations=calibrations,
-        )
-
+    of = partial(_evaluated, estimator, weights, "evaluation", epoch, calibrations)
     train = test = None
     if epoch == 0:
         train = yield from of("train", task.train, {})
@@ -73,3 +72,59 @@ def epoch_evaluations(
     if settings.is_final_evaluation_due(epoch):
         train = yield from of("train", task.train, warm_starts)
     return EpochEvaluations(train=train, test=test)
+
+
+def final_evaluations(
+    estimator: GradientEstimator,
+    weights: NDArray,
+    task: Task,
+    settings: TrainingSettings,
+    epoch: int,
+    *,
+    warm_starts: WarmStartArrays,
+    calibrations: Calibrations,
+) -> MeasurementCoroutine[EpochEvaluations]:
+    """Evaluate all samples with the weights that a run keeps which a callback has ended.
+
+    The shots are others than those by which the weights were chosen, so their selection does not bias the result.
+
+    Args:
+        estimator: Gives the Hamiltonian, the preparation and the shots.
+        weights: Shape (weights,).
+        task: Training and test samples.
+        settings: Whether the training samples are measured at the end.
+        epoch: Number of completed epochs.
+        warm_starts: Warm-start arrays of the training samples; test samples take those of the nearest ones.
+        calibrations: Valid readout calibrations by name; new ones are added in place.
+
+    Returns:
+        Measurement coroutine that gives the evaluations.
+    """
+    of = partial(_evaluated, estimator, weights, "final", epoch, calibrations)
+    train = test = None
+    if task.test is not None:
+        test = yield from of("test", task.test, nearest_warm_start(warm_starts, task.train.inputs, task.test.inputs))
+    if settings.evaluate_final:
+        train = yield from of("train", task.train, warm_starts)
+    return EpochEvaluations(train=train, test=test)
+
+
+def _evaluated(
+    estimator: GradientEstimator,
+    weights: NDArray,
+    purpose: str,
+    epoch: int,
+    calibrations: Calibrations,
+    part: str,
+    data: Dataset,
+    warm_start: WarmStartArrays,
+) -> MeasurementCoroutine[Evaluation]:
+    return evaluation(
+        estimator,
+        weights,
+        data,
+        purpose=f"{part}-{purpose}",
+        index=epoch,
+        warm_start=warm_start,
+        calibrations=calibrations,
+    )

@@ -48,7 +48,7 @@ def stamped(state: TrainingState, event: str, values: Mapping[str, object]) -> R
 
     Args:
         state: State of the run.
-        event: ``"step"``, ``"epoch"`` or ``"pilot"``.
+        event: ``"step"``, ``"epoch"``, ``"pilot"`` or ``"final"``.
         values: Values of the event by name.
     """
     return {
@@ -73,7 +73,17 @@ def epoch_values(
         evaluations: Evaluations after the steps, or None: of the test samples under ``"test"``, and of the training
             samples under any other name, which becomes the prefix of their values.
     """
-    values = _tally_values("train", tally) | _tally_values("test", None)
+    return _tally_values("train", tally) | _tally_values("test", None) | evaluation_values(task, evaluations)
+
+
+def evaluation_values(task: Task, evaluations: Mapping[str, Evaluation | None]) -> dict[str, float | None]:
+    """Return loss and accuracy of evaluations, and the errors of a regression in the units of its targets.
+
+    Args:
+        task: Training and test samples.
+        evaluations: See `epoch_values`.
+    """
+    values: dict[str, float | None] = {}
     for part, found in evaluations.items():
         data = task.test if part == "test" else task.train
         if found is not None and data is not None:

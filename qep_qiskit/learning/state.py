@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,9 +30,13 @@ from qep_qiskit.learning.request_log import RequestLog, pack_request_log, unpack
 from qep_qiskit.learning.shot_schedule import SignalTally, StepShots
 from qep_qiskit.outcomes import ReadoutErrorModel
 
-_FORMAT = 8
+_FORMAT = 9
 _DIGEST_BYTES = 32
 _COUNTERS = ("step", "epoch", "batch", "shots", "circuits", "seconds", "metrics_bytes")
+
+
+Ending = Literal["no", "due", "done"]
+"""Whether a callback has ended the run: ``due`` until the samples are measured with the final weights."""
 
 
 @dataclass(slots=True)
@@ -126,6 +130,8 @@ class TrainingState:
         monitor: Sums that show whether gradients exceed their noise.
         warnings: Warnings given so far.
         request_log: Answers to the requests of the current step; empty between steps.
+        ending: Whether a callback has ended the run before its last epoch.
+        notes: What callbacks keep in the checkpoint, by their names: values for JSON.
     """
 
     weights: NDArray[np.float64]
@@ -147,6 +153,8 @@ class TrainingState:
     monitor: GradientMonitor = field(default_factory=GradientMonitor)
     warnings: WarningLog = field(default_factory=WarningLog)
     request_log: RequestLog = field(default_factory=list)
+    ending: Ending = "no"
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 _PARTS: dict[str, type[Any]] = {
@@ -176,6 +184,8 @@ def save_state(path: Path, state: TrainingState, belongs_to: str) -> None:
         "belongs_to": belongs_to,
         "step_shots": None if state.step_shots is None else state.step_shots.record(),
         "warnings": state.warnings.record(),
+        "ending": state.ending,
+        "notes": state.notes,
         **{name: getattr(state, name).record() for name in _PARTS},
         **{name: getattr(state, name) for name in _COUNTERS},
     }
@@ -256,6 +266,8 @@ def _parse(content: bytes) -> tuple[TrainingState, dict[str, Any]]:
         calibrations=_calibrations(arrays),
         warnings=WarningLog.from_record(meta["warnings"]),
         request_log=unpack_request_log(meta["request_log"], arrays),
+        ending=_checked_ending(meta["ending"]),
+        notes=dict(meta["notes"]),
         **counters,
         **parts,
     )
@@ -273,6 +285,12 @@ def _calibrations(arrays: dict[str, NDArray]) -> dict[str, ReadoutErrorModel]:
 
 def _named(arrays: dict[str, NDArray], prefix: str) -> dict[str, NDArray]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _checked_ending(found: Any) -> Ending:
+    if found not in get_args(Ending):
+        raise ValueError(f"ending is {found!r}")
+    return found
 
 
 def _checked_counter(name: str, value: Any) -> Any:

@@ -20,10 +20,18 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.execution import Executor, Request, RequestKey
-from qep_qiskit.learning.epoch_evaluations import EpochEvaluations, epoch_evaluations
+from qep_qiskit.learning.epoch_evaluations import EpochEvaluations, epoch_evaluations, final_evaluations
 from qep_qiskit.learning.evaluation import count_correct
 from qep_qiskit.learning.gradient import GradientEstimator
-from qep_qiskit.learning.records import Outcome, Record, epoch_values, pilot_values, stamped, step_values
+from qep_qiskit.learning.records import (
+    Outcome,
+    Record,
+    epoch_values,
+    evaluation_values,
+    pilot_values,
+    stamped,
+    step_values,
+)
 from qep_qiskit.learning.request_log import completed_with_log
 from qep_qiskit.learning.shot_schedule import ShotSchedule, StepShots
 from qep_qiskit.learning.state import EpochTally, TrainingState
@@ -92,6 +100,14 @@ class Callback:
         Args:
             trainer: The trainer.
             record: Losses and accuracies of the epoch, with the counters of the run.
+        """
+
+    def on_final(self, trainer: Trainer, record: Record) -> None:
+        """Run after the last evaluation of a run that a callback has ended by `Trainer.finish`.
+
+        Args:
+            trainer: The trainer.
+            record: Losses and accuracies with the final weights, with the counters of the run.
         """
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
@@ -213,6 +229,14 @@ class Trainer:
         """
         self.stop_requested = True
 
+    def finish(self) -> None:
+        """End the run after this epoch, as if it had been the last one; `EarlyStopping` does.
+
+        A callback may set other weights in `state` before. All samples are then measured with the final weights.
+        """
+        if self.state.ending == "no":
+            self.state.ending = "due"
+
     def run(self) -> Outcome:
         """Train to the end, or until a stop is requested or the executor pauses.
 
@@ -226,8 +250,10 @@ class Trainer:
         try:
             if self.state.step == 0 and self.state.epoch == 0 and self.state.metrics_bytes == 0:
                 self._first_check()
-            while self.state.epoch < self.settings.epochs:
+            while self.state.ending == "no" and self.state.epoch < self.settings.epochs:
                 self._epoch()
+            if self.state.ending == "due":
+                self._last_check()
             outcome = "finished"
         except _Stopped:
             pass
@@ -371,6 +397,27 @@ class Trainer:
         samples = self.task.train.num_samples
         store_warm_start(self.state.warm_starts, samples, np.arange(samples), found.train.warm_start)
         self._finish_epoch(found.train.tally, found, "train")
+
+    def _last_check(self) -> None:
+        """Measure all samples with the weights that the callback which has ended the run has left."""
+        self._stop_if_requested()
+        state = self.state
+        work = final_evaluations(
+            self.current_estimator,
+            state.weights,
+            self.task,
+            self.settings,
+            state.epoch,
+            warm_starts=state.warm_starts,
+            calibrations=dict(state.calibrations),
+        )
+        with self._counting(state.step):
+            self.evaluations = found = self._drive(work)
+        state.ending = "done"
+        parts = {"final_train": found.train, "test": found.test}
+        record = self._stamped("final", **evaluation_values(self.task, parts))
+        for callback in self.callbacks:
+            callback.on_final(self, record)
 
     def _evaluations(self, epoch: int, calibrations: Calibrations) -> MeasurementCoroutine[EpochEvaluations]:
         """Evaluate what is due after an epoch, without a change of the state, so that it can be repeated."""

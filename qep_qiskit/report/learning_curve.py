@@ -50,9 +50,9 @@ def learning_curve(records: Sequence[Mapping[str, object]], title: str) -> Figur
     number of shots, unless there are none.
 
     Args:
-        records: Parsed lines of `metrics.jsonl`. Those with `event` "step" or "epoch" are drawn, others are ignored.
-            Any value may be missing or None. `shots` counts from the start of the run. If a step or epoch was recorded
-            twice (in a resumed run), the later record is used.
+        records: Parsed lines of `metrics.jsonl`. Those with `event` "step", "epoch" or "final" are drawn, others are
+            ignored. Any value may be missing or None. `shots` counts from the start of the run. If a step or epoch was
+            recorded twice (in a resumed run), the later record is used.
         title: Title of the figure.
 
     Returns:
@@ -60,6 +60,8 @@ def learning_curve(records: Sequence[Mapping[str, object]], title: str) -> Figur
     """
     steps = _latest(records, event="step", key="step")
     epochs = _latest(records, event="epoch", key="epoch")
+    if epochs and (final := _latest(records, event="final", key="epoch")):
+        epochs[-1] = {**epochs[-1], **{name: value for name, value in final[-1].items() if name.startswith("final_")}}
     panels = _panels(steps, epochs)
     with figure_style():
         height = sum(panel[2] for panel in panels) if panels else 2.0

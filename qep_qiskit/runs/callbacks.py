@@ -6,6 +6,8 @@ import json
 import time
 from collections.abc import Sequence
 
+from numpy.typing import NDArray
+
 from qep_qiskit.core.files import LineFile
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.learning import Callback, Outcome, Record, Trainer
@@ -25,7 +27,7 @@ class MetricsFile(Callback):
     def _write(self, trainer: Trainer, record: Record) -> None:
         trainer.state.metrics_bytes = self._file.append((json.dumps(record) + "\n").encode())
 
-    on_pilot = on_step = on_epoch = _write
+    on_pilot = on_step = on_epoch = on_final = _write
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
         """Close the file.
@@ -50,7 +52,7 @@ class KeptRecords(Callback):
     def _keep(self, trainer: Trainer, record: Record) -> None:
         self.found.append(record)
 
-    on_pilot = on_step = on_epoch = _keep
+    on_pilot = on_step = on_epoch = on_final = _keep
 
 
 class Checkpoints(Callback):
@@ -85,7 +87,7 @@ class Checkpoints(Callback):
         if time.monotonic() - self._saved_at >= self._every:
             self._save(trainer)
 
-    on_pilot = on_step = on_request
+    on_pilot = on_step = on_final = on_request
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
         """Save the state after an epoch, unless the last checkpoint is younger than `at_most_every`.
@@ -111,7 +113,7 @@ class Checkpoints(Callback):
 
 
 class LastOutputs(Callback):
-    """Keep the outputs of the evaluations after the last epoch, for the figures of the report.
+    """Keep the outputs that the final weights gave, for the figures of the report.
 
     Args:
         folder: Folder of the run.
@@ -127,9 +129,29 @@ class LastOutputs(Callback):
             trainer: The trainer.
             record: The record; not used.
         """
-        if trainer.state.epoch >= trainer.settings.epochs and trainer.evaluations is not None:
-            found = {"train": trainer.evaluations.train, "test": trainer.evaluations.test}
-            self._folder.write_outputs({part: one for part, one in found.items() if one is not None})
+        if trainer.state.epoch >= trainer.settings.epochs and trainer.state.ending == "no":
+            self._write(trainer)
+
+    def on_final(self, trainer: Trainer, record: Record) -> None:
+        """Write the outputs with the weights that are kept where a callback has ended the run.
+
+        Args:
+            trainer: The trainer.
+            record: The record; not used.
+        """
+        self._write(trainer)
+
+    def _write(self, trainer: Trainer) -> None:
+        self._folder.write_outputs(last_outputs(trainer))
+
+
+def last_outputs(trainer: Trainer) -> dict[str, NDArray]:
+    """Return the outputs of the last evaluations of a trainer, as `RunFolder.outputs` does.
+
+    Args:
+        trainer: The trainer.
+    """
+    return {} if trainer.evaluations is None else trainer.evaluations.outputs
 
 
 class AppliedJobs(Callback):
@@ -147,7 +169,7 @@ class AppliedJobs(Callback):
     def _mark(self, trainer: Trainer, record: Record) -> None:
         self._ledger.applied()
 
-    on_pilot = on_step = on_epoch = _mark
+    on_pilot = on_step = on_epoch = on_final = _mark
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
         """Close the ledger.

@@ -4,7 +4,7 @@ config.json       the resolved configuration, with versions
 data.npz          training and test samples, scaled, with the scaling
 metrics.jsonl     one line per step and per epoch
 checkpoint.npz    weights, optimiser state and counters; replaced atomically
-outputs.npz       outputs of all samples after the last epoch, with standard errors
+outputs.npz       outputs of all samples with the final weights, and their standard errors
 weights.json      weights by name, before and after (at the end)
 summary.json      the table printed at the end
 *.png             figures (at the end)
@@ -32,7 +32,6 @@ from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import FolderBusyError, RunFolderError
 from qep_qiskit.core.files import Hold, hold, make_folder, remove_leftovers, write_atomically
 from qep_qiskit.core.npz import arrays_of
-from qep_qiskit.learning import Evaluation
 from qep_qiskit.learning.state import TrainingState, load_state, save_state
 from qep_qiskit.runs.versions import require_no_newer
 from qep_qiskit.tasks import Task, load_task, save_task
@@ -199,16 +198,12 @@ class RunFolder:
         """
         write_atomically(self.path / name, (json.dumps(content, indent=1) + "\n").encode())
 
-    def write_outputs(self, found: Mapping[str, Evaluation]) -> None:
-        """Write the outputs of evaluations atomically.
+    def write_outputs(self, arrays: Mapping[str, NDArray]) -> None:
+        """Write the outputs of evaluations atomically; nothing where there are none.
 
         Args:
-            found: Evaluations of the "train" and the "test" samples; those without outputs are left out.
+            arrays: Outputs by set of samples, as `outputs` returns them.
         """
-        arrays: dict[str, NDArray] = {}
-        for part, one in found.items():
-            if one.outputs is not None and one.output_errors is not None:
-                arrays |= {part: one.outputs, f"{part}_errors": one.output_errors}
         if arrays:
             content = BytesIO()
             np.savez(content, allow_pickle=False, **arrays)

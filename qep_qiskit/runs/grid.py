@@ -194,7 +194,8 @@ def check_points(points: Sequence[GridPoint]) -> None:
             continue
         seen.add(content)
         try:
-            build(point.config).trainer()
+            experiment = build(point.config)
+            experiment.trainer(experiment.callbacks(Path(point.name)))
         except QepError as error:
             raise type(error)(f"point {point.name}: {error}") from error
 

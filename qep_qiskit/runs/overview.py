@@ -16,7 +16,6 @@ from qep_qiskit.core.errors import RunFolderError
 from qep_qiskit.report.tables import short_keys, value_with_error
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.summary import device_use, run_summary
-from qep_qiskit.runs.table import flat
 from qep_qiskit.runs.training import kept_config
 from qep_qiskit.runs.versions import naming_versions
 
@@ -98,7 +97,7 @@ def overview_of(path: str | Path) -> RunOverview:
         folder=folder,
         name=config.name,
         status=status,
-        config=flat(config.resolved()),
+        config=config.flat(),
         settings=_settings(config),
         summary=summary,
         versions={name: str(stamps[name]) for name in stamps if name not in ("config", "run")},
@@ -126,7 +125,7 @@ def diagnostic_rows(run: RunOverview) -> list[tuple[str, str]]:
 
 
 def _settings(config: Config) -> dict[str, Any]:
-    keys = flat(config.resolved())
+    keys = config.flat()
     wanted = {*_MAIN_KEYS, *_changed(config)}
     return {key: value for key, value in keys.items() if key in wanted}
 

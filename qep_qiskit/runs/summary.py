@@ -45,6 +45,8 @@ def number_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
         summary: As in `summary.json`.
     """
     rows = [("epochs", str(summary["epochs"])), ("steps", str(summary["steps"]))]
+    if "best_weights_epoch" in summary:
+        rows.append(("epoch of the best weights", str(summary["best_weights_epoch"])))
     for part, label in _PARTS.items():
         errors = [name.removeprefix(f"{part}_") for name in summary if name.startswith(f"{part}_rmse_")]
         for what in ("loss", "accuracy", *(name for name in errors if not name.endswith("_se"))):
@@ -107,6 +109,9 @@ def run_summary(records: Sequence[Mapping[str, Any]], state: TrainingState) -> d
     """
     epochs = [record for record in records if record["event"] == "epoch"]
     last: Mapping[str, Any] = epochs[-1] if epochs else {}
+    final: Mapping[str, Any] = next((record for record in reversed(records) if record["event"] == "final"), {})
+    last = {**last, **{name: value for name, value in final.items() if name.startswith(("final_train_", "test_"))}}
+    best_epoch = state.notes.get("early_stopping", {}).get("epoch")
     kept = [f"{part}_{what}" for part in ("train", "test") for what in ("loss", "loss_se", "accuracy", "accuracy_se")]
     return {
         "epochs": state.epoch,
@@ -114,6 +119,7 @@ def run_summary(records: Sequence[Mapping[str, Any]], state: TrainingState) -> d
         "shots": state.shots,
         "circuits": state.circuits,
         "seconds": round(state.seconds, 1),
+        **({"best_weights_epoch": best_epoch} if final and best_epoch is not None else {}),
         **{name: last.get(name) for name in kept},
         **{name: last[name] for name in last if name.startswith(("final_train_", "test_rmse_"))},
         **_worst(records, "contrast_error", "discarded_weight"),

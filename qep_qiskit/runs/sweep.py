@@ -31,7 +31,7 @@ from qep_qiskit.runs.points import Point, Progress, Row, run_points
 from qep_qiskit.runs.pool import Pool
 from qep_qiskit.runs.summary import write_numbers
 from qep_qiskit.runs.sweep_folder import SweepFolder
-from qep_qiskit.runs.table import TableFormat, flat, write_table
+from qep_qiskit.runs.table import TableFormat, write_table
 from qep_qiskit.runs.training import (
     StopWhereWanted,
     is_finished,
@@ -219,7 +219,7 @@ def _result_row(point: GridPoint, found: Row) -> Row:
     if found.get("warnings"):
         results["warnings"] = "; ".join(f"{one['kind']}: {one['diagnosis']}" for one in found["warnings"])
     ending = {"status": "failed" if "failed" in found else "finished", "error": found.get("failed")}
-    return {"point": point.name, **flat(point.config.resolved()), **ending, **results}
+    return {"point": point.name, **point.config.flat(), **ending, **results}
 
 
 def _with_all_estimates(rows: Sequence[Row]) -> list[Row]:

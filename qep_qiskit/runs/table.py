@@ -105,19 +105,3 @@ def _of_one_kind(cells: Sequence[Any]) -> list[Any]:
     if kinds == {int, float}:
         return [None if cell is None else float(cell) for cell in cells]
     return list(cells) if len(kinds) < 2 else [None if cell is None else _as_text(cell) for cell in cells]
-
-
-def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return nested sections with dotted keys.
-
-    Args:
-        content: Sections and keys.
-        prefix: What stands before every key.
-    """
-    found: dict[str, Any] = {}
-    for key, value in content.items():
-        if isinstance(value, Mapping) and value:
-            found |= flat(value, f"{prefix}{key}.")
-        else:
-            found[f"{prefix}{key}"] = value
-    return found

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from qep_qiskit.core.html_table import html_table
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning import Callback, Evaluation, Record, StepShots, TrainingState, evaluate
 from qep_qiskit.learning.warm_starts import nearest_warm_start
-from qep_qiskit.runs.callbacks import KeptRecords
+from qep_qiskit.runs.callbacks import KeptRecords, last_outputs
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.other_settings import open_trained, require_trained
 from qep_qiskit.runs.questions import Quote, answer_to
@@ -62,6 +63,8 @@ class TrainedNetwork:
         state: State at the end of the training.
         records: The metrics, one mapping for each step and epoch.
         folder: Folder of the run, which has the ledger of its jobs on a device; None in memory.
+        outputs: Outputs of the samples with the final weights, as `RunFolder.outputs` returns them; of a folder those
+            that it has.
 
     Example:
         >>> trained = qep.train(qep.from_file("configs/xor.toml", ["training.epochs=1"]))
@@ -75,8 +78,10 @@ class TrainedNetwork:
         state: TrainingState,
         records: Sequence[Record] = (),
         folder: RunFolder | None = None,
+        outputs: Mapping[str, NDArray] = MappingProxyType({}),
     ) -> None:
         self.experiment, self.state, self.records, self.folder = experiment, state, tuple(records), folder
+        self._outputs = dict(outputs)
 
     def __repr__(self) -> str:
         epochs, weights = amount(self.state.epoch, "epoch"), amount(len(self.state.weights), "weight")
@@ -86,12 +91,18 @@ class TrainedNetwork:
         rows = number_rows(run_summary(self.records, self.state))
         return html_table(f"{self.config.name}: {len(self.state.weights)} trained weights", (), rows)
 
-    def __getstate__(self) -> tuple[dict[str, Any], Task, TrainingState, tuple[Record, ...]]:
-        return self.config.resolved(), self.task, self.state, self.records
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self.config.resolved(), self.task, self.state, self.records, self._outputs
 
-    def __setstate__(self, kept: tuple[dict[str, Any], Task, TrainingState, tuple[Record, ...]]) -> None:
-        config, task, state, records = kept
-        self.__init__(build(check_config(config, "pickle"), task), state, records)  # type: ignore[misc]
+    def __setstate__(self, kept: tuple[Any, ...]) -> None:
+        config, task, state, records, outputs = kept
+        experiment = build(check_config(config, "pickle"), task)
+        self.__init__(experiment, state, records, outputs=outputs)  # type: ignore[misc]
+
+    @property
+    def outputs(self) -> dict[str, NDArray]:
+        """Outputs of the samples that were measured with the final weights, as `RunFolder.outputs` returns them."""
+        return self._outputs if self.folder is None else self.folder.outputs()
 
     @property
     def config(self) -> Config:
@@ -281,6 +292,7 @@ class TrainedNetwork:
         lines = "".join(json.dumps(record) + "\n" for record in self.records).encode()
         write_atomically(folder.metrics_path, lines)
         self.state.metrics_bytes = len(lines)
+        folder.write_outputs(self.outputs)
         folder.save_state(self.state, folder.fingerprint())
         write_numbers(folder, self.experiment.network.layout.names, self.state)
         return folder.path
@@ -304,7 +316,7 @@ def train(experiment: Experiment, callbacks: Sequence[Callback] = ()) -> Trained
 
     Args:
         experiment: The objects of the run.
-        callbacks: Called during the training, in this order.
+        callbacks: Called during the training, in this order, after those of the configuration.
 
     Raises:
         ConfigError: The run is on a device behind a service, whose jobs need a ledger.
@@ -325,9 +337,9 @@ def train(experiment: Experiment, callbacks: Sequence[Callback] = ()) -> Trained
             "'qep train'"
         )
     records = KeptRecords()
-    trainer = experiment.trainer(callbacks=(records, *callbacks))
+    trainer = experiment.trainer(callbacks=(records, *experiment.callbacks(), *callbacks))
     trainer.run()
-    return TrainedNetwork(experiment, trainer.state, records.found)
+    return TrainedNetwork(experiment, trainer.state, records.found, outputs=last_outputs(trainer))
 
 
 def _refuse_price(purpose: str, quote: Quote) -> None:

@@ -114,6 +114,11 @@ def with_epochs(folder: RunFolder, experiment: Experiment, epochs: int) -> Exper
     with folder.locked():
         state = load_matching_state(folder, experiment)
         done = 0 if state is None else state.epoch
+        if state is not None and state.ending != "no" and epochs != training.epochs:
+            raise ConfigError(
+                f"--epochs: a callback has ended this run after epoch {done}; begin another from its weights, with "
+                "network.weights_from"
+            )
         if epochs <= done and epochs != training.epochs:
             raise ConfigError(f"--epochs: expected more epochs in all than are done ({done}), got {epochs}")
         if epochs == training.epochs:
@@ -129,13 +134,15 @@ def with_epochs(folder: RunFolder, experiment: Experiment, epochs: int) -> Exper
 
 
 def is_finished(state: TrainingState | None, experiment: Experiment) -> bool:
-    """Return whether all epochs of a run are done.
+    """Return whether all epochs of a run are done, or a callback has ended it.
 
     Args:
         state: The last checkpoint, or None.
         experiment: Objects of the run.
     """
-    return state is not None and state.epoch >= experiment.config.training.epochs
+    if state is None or state.ending == "due":
+        return False
+    return state.ending == "done" or state.epoch >= experiment.config.training.epochs
 
 
 def device_of(experiment: Experiment, folder: RunFolder | None = None) -> RemoteDevice | None:
@@ -218,6 +225,7 @@ def trainer_in(
     state: TrainingState | None,
     watchers: Sequence[Callback] = (),
     executor: RemoteExecutor | None = None,
+    callbacks: Sequence[Callback] | None = None,
 ) -> Trainer:
     """Return a trainer that continues from a state and writes metrics and checkpoints.
 
@@ -230,16 +238,19 @@ def trainer_in(
         state: State to continue from; None for a new training.
         watchers: Additional callbacks.
         executor: Executor of the device; None on this machine.
+        callbacks: Those of the configuration, if they are already made. They are called before a checkpoint is written,
+            which then has what they keep in the state.
     """
+    own = experiment.callbacks(folder.path) if callbacks is None else callbacks
     folder.cut_metrics(state)
     if executor is not None:
         saving = Checkpoints(folder, every_seconds=0.0, at_most_every=0.0)
-        kept = (MetricsFile(folder), LastOutputs(folder), saving, AppliedJobs(executor.ledger))
+        kept = (MetricsFile(folder), *own, LastOutputs(folder), saving, AppliedJobs(executor.ledger))
         trainer = replace(experiment, executor=executor).trainer(callbacks=(*kept, *watchers), state=state)
         executor.stopping = lambda: trainer.stop_requested
         return trainer
-    callbacks = (MetricsFile(folder), LastOutputs(folder), Checkpoints(folder), *watchers)
-    return experiment.trainer(callbacks=callbacks, state=state)
+    kept = (MetricsFile(folder), *own, LastOutputs(folder), Checkpoints(folder))
+    return experiment.trainer(callbacks=(*kept, *watchers), state=state)
 
 
 class StopWhereWanted(Callback):

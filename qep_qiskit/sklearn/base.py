@@ -16,10 +16,11 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from qep_qiskit.config import build
+from qep_qiskit.config.load import with_files
 from qep_qiskit.config.task import ArraysTask
 from qep_qiskit.core.errors import ConfigError, QepError
 from qep_qiskit.learning import Callback, EarlyStopping, TrainingState
-from qep_qiskit.runs.callbacks import KeptRecords
+from qep_qiskit.runs.callbacks import KeptRecords, last_outputs
 from qep_qiskit.runs.trained import Prediction, TrainedNetwork, load_run
 from qep_qiskit.sklearn.parameters import given_content, merged_config
 from qep_qiskit.tasks import Dataset, Task, TaskOptions
@@ -226,12 +227,17 @@ class QEPEstimator(BaseEstimator):
         defaults = type(self)().get_params(deep=False) | {"loss": self._default_loss}
         parameters = self.get_params(deep=False)
         parameters["loss"] = parameters["loss"] or self._default_loss
-        return merged_config(parameters, defaults, given_content(self.config), *self._counts, seed)
+        config = merged_config(parameters, defaults, given_content(self.config), *self._counts, seed)
+        if self.early_stopping and config.callbacks.early_stopping is not None:
+            raise ConfigError("early_stopping: config also sets callbacks.early_stopping; leave one of them out")
+        if self.config is None or isinstance(self.config, Mapping):
+            return config
+        return with_files(config, Path(self.config).resolve().parent)
 
     def _continued(self, X: NDArray, y: NDArray) -> Self:
         """Train one epoch on checked arrays, from the present weights and with a constant learning rate."""
         state, records = self.trained_.state, KeptRecords(self.trained_.records)
-        state.warm_starts = {}
+        state.warm_starts, state.ending = {}, "no"
         task = replace(self.trained_.task, train=self._rows(X, y), test=None)
         experiment = _for_one_epoch(build(self.trained_.config, task), state.epoch + 1)
         return self._run(experiment, records, [records], state)
@@ -243,10 +249,17 @@ class QEPEstimator(BaseEstimator):
         callbacks: Sequence[Callback],
         state: TrainingState | None = None,
     ) -> Self:
-        trainer = experiment.trainer(callbacks=callbacks, state=state)
+        trainer = experiment.trainer(callbacks=[*callbacks, *_callbacks_of(experiment)], state=state)
         trainer.run()
-        self._adopt(TrainedNetwork(experiment, trainer.state, records.found))
+        self._adopt(TrainedNetwork(experiment, trainer.state, records.found, outputs=last_outputs(trainer)))
         return self
+
+
+def _callbacks_of(experiment: Experiment) -> tuple[Callback, ...]:
+    try:
+        return experiment.callbacks()
+    except QepError as error:
+        raise ValueError(str(error)) from error
 
 
 def _for_one_epoch(experiment: Experiment, epochs: int) -> Experiment:

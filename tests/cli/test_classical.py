@@ -132,7 +132,7 @@ BAD = {
     "too many spins": (("network.num_spins=30", THERMAL), "simulating Gibbs states of 30 qubits does not fit"),
     "wrong kind": (
         ("network.kind='classic'",),
-        "expected one of 'ising', 'classical_ising', 'pauli', 'oscillators', 'elastic', got 'classic'",
+        "expected one of 'ising', 'classical_ising', 'pauli', 'oscillators', 'elastic', 'own', got 'classic'",
     ),
 }
 

@@ -235,12 +235,12 @@ TERM = {"pauli": "X0", "weight": "w"}
         (
             [TERM],
             {"kind": "paul"},
-            "network.kind: expected one of 'ising', 'classical_ising', 'pauli', 'oscillators', 'elastic', got 'paul'",
+            "expected one of 'ising', 'classical_ising', 'pauli', 'oscillators', 'elastic', 'own', got 'paul'",
         ),
         (
             [TERM],
             {"kind": 3},
-            "network.kind: expected one of 'ising', 'classical_ising', 'pauli', 'oscillators', 'elastic', got '3'",
+            "expected one of 'ising', 'classical_ising', 'pauli', 'oscillators', 'elastic', 'own', got '3'",
         ),
         ([TERM], {"num_spins": 0}, "network.num_spins: expected at least 1"),
         ([TERM], {"cost": {"kind": "loss", "observables": ["Z0 + Z5"]}}, "'Z0 + Z5' names a spin out of range"),
