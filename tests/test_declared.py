@@ -14,6 +14,7 @@ EXTRAS = PROJECT["optional-dependencies"]
 OPTIONAL = {
     "distributed",
     "jax",
+    "joblib",
     "mlflow-skinny",
     "pandas",
     "pyarrow",

@@ -33,10 +33,10 @@ from qep_qiskit.core.worker_processes import worker_pool as new_worker_pool
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-Jobs = Annotated[int, Ge(1), Le(61)]
+MOST_JOBS = 61
+Jobs = Annotated[int, Ge(1), Le(MOST_JOBS)]
 """A number of jobs; Windows waits for no more processes."""
 
-_MOST_BY_DEFAULT = 61
 # What the start of a process costs; shorter work is done before it would begin.
 _SECONDS_WORTH_PROCESSES = 2.0
 
@@ -74,7 +74,7 @@ def current_jobs() -> int:
         return 1
     if _setting.jobs is not None:
         return _setting.jobs
-    return 1 if parent_process() is not None else min(num_cores(), _MOST_BY_DEFAULT)
+    return 1 if parent_process() is not None else min(num_cores(), MOST_JOBS)
 
 
 def in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:

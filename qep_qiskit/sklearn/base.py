@@ -59,6 +59,7 @@ class QEPEstimator(BaseEstimator):
         validation_fraction: float = 0.1,
         patience: int = 5,
         random_state: int | np.random.RandomState | None = None,
+        n_jobs: int | None = None,
         config: Mapping[str, Any] | str | Path | None = None,
     ) -> None:
         self.num_spins = num_spins
@@ -76,6 +77,7 @@ class QEPEstimator(BaseEstimator):
         self.validation_fraction = validation_fraction
         self.patience = patience
         self.random_state = random_state
+        self.n_jobs = n_jobs
         self.config = config
 
     @property
@@ -132,6 +134,7 @@ class QEPEstimator(BaseEstimator):
         """
         trained = load_run(path)
         content = trained.config.resolved()
+        content["execution"]["jobs"] = None  # of this machine, not of what was learned
         content["task"] = {key: content["task"][key] for key in _KEPT if key in content["task"]}
         loaded = cls(config=content, loss=None)
         loaded._adopt(trained)

@@ -42,6 +42,9 @@ class QEPClassifier(ClassifierMixin, QEPEstimator):
         validation_fraction: That share.
         patience: Epochs without a decrease before the stop.
         random_state: Seed of initial weights, order of samples and shots.
+        n_jobs: Number of states that are computed at the same time, as everywhere in scikit-learn: None for one
+            (or what `joblib.parallel_config` says), -1 for one per core. It changes no result. Small networks gain
+            nothing, and on devices it has no effect.
         config: Further keys: a dictionary of sections, or the path of a TOML file, with the keys of the command line.
 
     Attributes:

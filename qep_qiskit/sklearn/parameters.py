@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from joblib import effective_n_jobs
+
 from qep_qiskit.config import Config, check_config
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.jobs import MOST_JOBS
 from qep_qiskit.tasks.encoding import Encoding, default_num_targets
 
 KEYS = {
@@ -23,6 +27,7 @@ KEYS = {
     "batch_size": "training.batch_size",
     "learning_rate": "update.learning_rate",
     "input_scale": "task.input_scale",
+    "n_jobs": "execution.jobs",
 }
 """Keys of the configuration by hyperparameter."""
 
@@ -88,6 +93,8 @@ def merged_config(
         if (section == "network" and not is_ising) or (section == "cost" and content["cost"]["kind"] != "loss"):
             continue
         value = parameters[name]
+        if name == "n_jobs":
+            value = _jobs(value)
         if value is None and name in _DEFAULTS:
             value = _DEFAULTS[name][parameters["shots"] is not None]
         if last in content.get(section, {}):
@@ -101,6 +108,13 @@ def merged_config(
         outputs = default_num_targets(num_classes, encoding) if num_classes else num_targets
         _fill_outputs(content["network"], cost, outputs)
     return check_config(content, "config")
+
+
+def _jobs(n_jobs: Any) -> int:
+    """Return how many jobs scikit-learn means; within its own workers it is one."""
+    if n_jobs is not None and (not isinstance(n_jobs, int | np.integer) or isinstance(n_jobs, bool) or n_jobs == 0):
+        raise ConfigError(f"n_jobs: expected None, -1 for all cores, or a whole number other than 0, got {n_jobs!r}")
+    return min(effective_n_jobs(n_jobs), MOST_JOBS)
 
 
 def _fill(content: dict[str, Any], section: str, key: str, value: Any) -> None:

@@ -206,9 +206,7 @@ def test_what_is_missing_is_named_with_what_to_do(config, monkeypatch, kind, lib
 
 def test_real_event_files(config, tmp_path):
     """As TensorBoard reads them: the last file of a folder counts from its first step on."""
-    pytest.importorskip("tensorboardX")
-    from tensorboardX.proto.event_pb2 import Event
-
+    Event = pytest.importorskip("tensorboardX.proto.event_pb2").Event
     folder = trained(tmp_path / "run", config("[callbacks.tensorboard]\n"), 4)
     numbers, tags = [], set()
     for path in sorted((folder.path / "tensorboard").glob("events*")):
@@ -229,14 +227,12 @@ def test_real_event_files(config, tmp_path):
 
 
 def test_a_real_store(config, tmp_path, monkeypatch):
-    pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    from mlflow import MlflowClient
-
+    client_of = pytest.importorskip("mlflow").MlflowClient
     store = (tmp_path / "store").as_uri()
     folder = trained(tmp_path / "run", config(f"[callbacks.mlflow]\ntracking_uri = '{store}'\nexperiment = 'xor'\n"), 4)
-    client = MlflowClient(store)
+    client = client_of(store)
     (run,) = client.search_runs([client.get_experiment_by_name("xor").experiment_id])
     assert (run.info.status, run.info.run_name, run.data.params["measurement.shots"]) == ("FINISHED", "tracked", "20")
     history = [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, "epoch/test_loss")]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("sklearn")
+import joblib
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine, make_moons
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
@@ -59,6 +60,19 @@ def test_they_fit_pipelines_and_searches():
     search = GridSearchCV(pipeline, {"qepclassifier__learning_rate": [1e-6, 0.1]}, cv=2, n_jobs=2)
     search.fit(INPUTS[FEW], LABELS[FEW])
     assert search.best_params_ == {"qepclassifier__learning_rate": 0.1}
+
+
+def test_the_number_of_jobs_changes_nothing():
+    from qep_qiskit.core.jobs import current_jobs
+
+    models = []
+    for n_jobs, jobs in ((None, 1), (2, 2), (np.int64(1), 1), (-1, None)):
+        model = qep.QEPClassifier(epochs=2, shots=20, random_state=0, n_jobs=n_jobs).fit(INPUTS[FEW], LABELS[FEW])
+        assert model.trained_.config.execution.jobs == (joblib.cpu_count() if jobs is None else jobs) == current_jobs()
+        models.append(model)
+    with joblib.parallel_config(n_jobs=3):
+        assert qep.QEPClassifier(epochs=1).fit(INPUTS[FEW], LABELS[FEW]).trained_.config.execution.jobs == 3
+    assert all(model.weights_ == models[0].weights_ for model in models)
 
 
 def test_clones_train_the_same_and_pickles_predict_the_same(trained):
@@ -172,6 +186,13 @@ def test_keys_of_a_configuration_go_deeper(tmp_path):
         ({"config": {"trainings": {}}}, "unknown key"),
         ({"config": "missing.toml"}, "missing.toml cannot be read"),
         ({"shots": 0}, "measurement.shots"),
+        ({"n_jobs": 0}, "n_jobs: expected None, -1 for all cores"),
+        ({"n_jobs": "two"}, "n_jobs: expected None"),
+        ({"n_jobs": 2, "config": {"execution": {"jobs": 1}}}, "n_jobs: config also sets execution.jobs"),
+        (
+            {"early_stopping": True, "config": {"callbacks": {"early_stopping": {}}}},
+            "early_stopping: config also sets callbacks.early_stopping",
+        ),
     ],
     ids=lambda value: str(value)[:40],
 )
