@@ -193,6 +193,18 @@ def adaptive(task: str) -> DocumentedTraining:
     )
 
 
+def sizes(config: str, *over: str, settings: Sequence[str] = (), **files: str) -> DocumentedBudget:
+    """A study of size; its files have suffixes after a double underscore."""
+    axes = [word for one in over for word in ("--over", one)]
+    overrides = [word for setting in settings for word in ("--set", setting)]
+    return DocumentedBudget(
+        command=("budget", f"configs/{config}.toml", "--study", "size", "--json", *axes, *overrides),
+        config=f"configs/{config}.toml",
+        files={name.replace("__", "."): place for name, place in files.items()},
+        takes_long=True,
+    )
+
+
 def benchmark(name: str, *options: str, takes_long: bool = False) -> DocumentedBenchmark:
     """A benchmark by the name of its file."""
     return DocumentedBenchmark(command=(f"benchmarks/{name}.py", *options), takes_long=takes_long)
@@ -207,7 +219,7 @@ def noisy_gradient(device: str, spins: int) -> DocumentedBenchmark:
 _TRAINED = (
     "xor", "xor_one_shot", "xor_fields", "xor_noisy", "parity", "xor_fake_device", "native_torino", "moons", "digits",
     "xor_ansatz", "xor_vqe", "iris_vqe", "excited", "cluster_ising", "sensing", "oscillators", "oscillators_grid",
-    "elastic", "classical_ising", "thermal", "antiferromagnet", "aim",
+    "elastic", "classical_ising", "thermal", "antiferromagnet", "aim", "xor_size",
 )  # fmt: skip
 
 DOCUMENTED: dict[str, Documented] = {
@@ -231,6 +243,16 @@ DOCUMENTED: dict[str, Documented] = {
         command=("budget", "configs/xor.toml", "--json"),
         config="configs/xor.toml",
         files={"rmse_against_beta.png": "docs/xor_rmse_against_beta.png"},
+    ),
+    "size_study": sizes(
+        "xor_size",
+        "network.graph=chain,square,heavy_hex,complete",
+        "network.num_spins=4,6,8,10,12,14",
+        "network.fields.mean=1,0.3",
+        gradient_against_size__png="docs/gradient_against_size.png",
+        gap_and_best_nudge__png="docs/gap_and_best_nudge.png",
+        size__csv="docs/size_study.csv",
+        distance__csv="docs/size_study_distance.csv",
     ),
     "adaptive_xor": adaptive("xor"),
     "adaptive_parity": adaptive("parity"),

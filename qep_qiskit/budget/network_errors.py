@@ -32,6 +32,7 @@ from qep_qiskit.learning.phases import MeasuredPhases
 from qep_qiskit.learning.pilot import signal_group
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import WarmStartArrays
 
 _NEAR_ZERO = 2
 """Number of contrasts from which the limit of beta to 0 is extrapolated."""
@@ -166,6 +167,7 @@ def exact_contrasts(
     targets: NDArray,
     *,
     relative_error: float,
+    warm_start: WarmStartArrays | None = None,
 ) -> ExactContrasts:
     """Return contrasts at small nudges, and at nudges around the one that reaches an error with the fewest shots.
 
@@ -176,13 +178,14 @@ def exact_contrasts(
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
         relative_error: The error relative to the length of the gradient.
+        warm_start: Warm-start arrays of these samples, or None.
 
     Raises:
         ConfigError: The variances do not follow from the means of the terms: a weight multiplies several strings, the
             loss has several outputs, or the contrast measures the free phase.
     """
     check_single_strings(estimator)
-    batch = _Batch(replace(estimator, shots=None), executor, weights, inputs, targets)
+    batch = _Batch(replace(estimator, shots=None), executor, weights, inputs, targets, dict(warm_start or {}))
     beta = _FIRST * first_beta(estimator.hamiltonian, weights, inputs, targets)
     found = batch.contrasts([beta, 2.0 * beta], in_units_of_signals=True)
     if not found.length > 0.0:
@@ -248,6 +251,8 @@ class _Batch:
     weights: NDArray[np.float64]
     inputs: NDArray[np.float64]
     targets: NDArray[np.float64]
+    warm_start: dict[str, NDArray[np.float64]]
+    """Warm-start arrays of the last request."""
 
     @property
     def _trainable(self) -> NDArray[np.bool_]:
@@ -263,10 +268,12 @@ class _Batch:
         every = np.unique(np.concatenate([contrast.betas for contrast in contrasts]))
         work = self.estimator.phases(
             *(self.weights, self.inputs, self.targets, RequestKey("size", 0), every),
+            warm_start=self.warm_start,
             quiet=True,
             in_units_of_signals=in_units_of_signals,
         )
         measured, _ = run_measurements(work, self.executor)
+        self.warm_start.update(measured.warm_start)
         unit = float(np.abs(measured.betas).max() / np.abs(every).max())  # a power of two, so products are exact
         contrasts = [replace(contrast, beta=contrast.beta * unit) for contrast in contrasts]
         stencils = [contrast.stencil_on(measured.betas) for contrast in contrasts]

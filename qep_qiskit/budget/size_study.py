@@ -25,6 +25,7 @@ from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.distances import distances_of_weights, qubits_of_inputs, qubits_of_outputs
 from qep_qiskit.learning.shot_schedule import batches_per_group
 from qep_qiskit.measurement import run_measurements
+from qep_qiskit.preparation import PreparationResult
 from qep_qiskit.runs.grid import GridPoint
 from qep_qiskit.runs.points import Point, Row
 from qep_qiskit.tasks import Dataset
@@ -134,8 +135,14 @@ def _measured(experiment: Experiment) -> Row:
     hamiltonian, layout = estimator.hamiltonian, experiment.network.layout
     data = experiment.task.train.take(np.arange(min(study.samples, experiment.task.train.num_samples)))
     weights, trainable = layout.initial(experiment.seeds), layout.trainable()
-    error = study.size.target_error
-    found = exact_contrasts(estimator, experiment.executor, weights, data.inputs, data.targets, relative_error=error)
+    error, free = study.size.target_error, _free_states(experiment, weights, data)
+    found = exact_contrasts(
+        estimator,
+        experiment.executor,
+        *(weights, data.inputs, data.targets),
+        relative_error=error,
+        warm_start=free.warm_start,
+    )
     needed = found.shots_for(error)
     batches = float(batches_per_group(estimator).sum()) * data.num_samples
     sources = qubits_of_outputs(hamiltonian), qubits_of_inputs(hamiltonian, weights, data.inputs)
@@ -145,7 +152,7 @@ def _measured(experiment: Experiment) -> Row:
         "seed": experiment.config.seed,
         "weights": int(trainable.sum()),
         "gradient": found.length,
-        "gap": _gap(experiment, weights, data),
+        "gap": _smallest(free.report.gaps),
         "beta": None if needed is None else needed.beta,
         "shots": None if needed is None else needed.shots,
         "total_shots": None if needed is None else round(needed.shots * batches),
@@ -154,13 +161,17 @@ def _measured(experiment: Experiment) -> Row:
     }
 
 
-def _gap(experiment: Experiment, weights: NDArray, data: Dataset) -> float | None:
-    """Return the smallest gap of the free Hamiltonians of the samples, or None where the preparation gives none."""
+def _free_states(experiment: Experiment, weights: NDArray, data: Dataset) -> PreparationResult:
+    """Prepare the free states of the samples."""
     hamiltonian = experiment.estimator.hamiltonian
     coefficients = hamiltonian.free_coefficients(weights, data.inputs)
     targets = hamiltonian.targets_of(data.inputs, data.targets)
-    free = experiment.estimator.free_phase(coefficients, targets, RequestKey("gap", 0))
-    gaps = run_measurements(free, experiment.executor)[0].prepared_states.report.gaps
+    free = experiment.estimator.free_phase(coefficients, targets, RequestKey("free", 0))
+    return run_measurements(free, experiment.executor)[0].prepared_states
+
+
+def _smallest(gaps: NDArray) -> float | None:
+    """Return the smallest gap, or None where the preparation gives none."""
     return float(np.nanmin(gaps)) if np.isfinite(gaps).any() else None
 
 
