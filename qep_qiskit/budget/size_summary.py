@@ -116,32 +116,35 @@ def curve_table(rows: Sequence[Row], distances: Sequence[Row], others: Sequence[
         others: Keys that tell the curves apart.
     """
     curves = _Curves(others)
-    header = [*map(_short, others), "spins", "gradient", "its power", "shots", "their power", "per coupling"]
+    header = [
+        *map(_short, others),
+        "spins",
+        "gradient",
+        "its power",
+        "shots",
+        "their power",
+        "a weight",
+        "per coupling",
+    ]
     table = [header]
     far = curves.grouped([row for row in distances if row["from"] == "outputs"])
     for own, reached in zip(curves.grouped(rows), far, strict=True):
         sizes = sorted({row["spins"] for row in own})
-        ends = [[row for row in own if row["spins"] == size] for size in (sizes[0], sizes[-1])]
         cells = [value_text(own[0][key]) for key in others] + [f"{sizes[0]} to {sizes[-1]}"]
-        for name in ("gradient", "total_shots"):
-            counts = name == "total_shots"
-            means = [LogMean.of([number(row, name) for row in end]).text(counts=counts) for end in ends]
-            cells += [" to ".join(means), _power(own, name)]
-        table.append([*cells, _falling([row for row in reached if row["spins"] == sizes[-1]])])
+        cells += [_ends(own, "gradient"), _power(own, "gradient")]
+        cells += [_ends(own, "total_shots", counts=True), _power(own, "total_shots")]
+        each = [{**row, "each": number(row, "total_shots") / row["weights"]} for row in own]
+        cells += [_ends(each, "each", counts=True), _falling([row for row in reached if row["spins"] == sizes[-1]])]
+        table.append(cells)
     return table
 
 
-def size_sentences(rows: Sequence[Row]) -> list[str]:
-    """Return what the means leave out.
+def _ends(rows: Sequence[Row], name: str, *, counts: bool = False) -> str:
+    """Return the means of the smallest and of the largest networks."""
+    sizes = [row["spins"] for row in rows]
+    ends = [[number(row, name) for row in rows if row["spins"] == size] for size in (min(sizes), max(sizes))]
+    return " to ".join(LogMean.of(values).text(counts=counts) for values in ends)
 
-    Args:
-        rows: Rows of networks.
-    """
-    zero = sum(not row["gradient"] > 0.0 for row in rows)
-    beyond = sum(row["gradient"] > 0.0 and row["shots"] is None for row in rows)
-    found = []
-    if zero:
-        found.append(f"The gradient vanishes by symmetry in {zero} of {len(rows)} networks, which no mean counts.")
     if beyond:
         found.append(f"{beyond} of {len(rows)} networks need more than 1e12 shots a batch, which no mean counts.")
     return found

@@ -66,7 +66,7 @@ def test_table_of_curves():
     header, first, *others = curve_table(NETWORKS, DISTANCES, OTHERS)
     assert header[:3] == ["graph", "fields.mean", "spins"]
     assert first[:4] == ["chain", "1", "4 to 8", "2 (1 to 4) to 2 (1 to 4)"]
-    assert first[5:] == ["2k to 4k", "1", "3"]
+    assert first[5:] == ["2k to 4k", "1", "167 to 167", "3"]
     assert len(others) == 3
 
 
