@@ -145,6 +145,18 @@ def _ends(rows: Sequence[Row], name: str, *, counts: bool = False) -> str:
     ends = [[number(row, name) for row in rows if row["spins"] == size] for size in (min(sizes), max(sizes))]
     return " to ".join(LogMean.of(values).text(counts=counts) for values in ends)
 
+
+def size_sentences(rows: Sequence[Row]) -> list[str]:
+    """Return what the means leave out.
+
+    Args:
+        rows: Rows of networks.
+    """
+    zero = sum(not row["gradient"] > 0.0 for row in rows)
+    beyond = sum(row["gradient"] > 0.0 and row["shots"] is None for row in rows)
+    found = []
+    if zero:
+        found.append(f"The gradient vanishes by symmetry in {zero} of {len(rows)} networks, which no mean counts.")
     if beyond:
         found.append(f"{beyond} of {len(rows)} networks need more than 1e12 shots a batch, which no mean counts.")
     return found

@@ -166,8 +166,9 @@ def size_table(table: Sequence[Sequence[str]]) -> TextTable:
         columns=tuple(header),
         rows=tuple(map(tuple, rows)),
         note="Geometric means over networks with standard errors. gradient: its length. power: of the number of spins. "
-        "shots: of one gradient with the error of the study, and over the number of weights. per coupling: factor by which the gradient of a weight "
-        "falls with every coupling between it and the outputs, in the largest networks.",
+        "shots: of one gradient with the error of the study. a weight: shots over the number of weights. per coupling: "
+        "factor by which the gradient of a weight falls with every coupling between it and the outputs, in the largest "
+        "networks.",
     )
 
 
