@@ -1,10 +1,12 @@
 """The statevector engine against Aer, against matrix exponentials, and its adjoint gradient against differences."""
 
+import foreign
 import numpy as np
 import pytest
 from qiskit.quantum_info import Statevector
 from reference import random_states, run_program
 
+from qep_qiskit.core.arithmetic import Arithmetic
 from qep_qiskit.core.operators import CommutingGroup, LocalBasis
 from qep_qiskit.core.program import CxLayer, Layer, LayerProgram, lower
 from qep_qiskit.core.seeds import Seeds
@@ -226,3 +228,19 @@ def test_the_same_shots_as_on_aer(rng):
 def test_heavy_hex_of_nineteen_spins_is_normalised(rng):
     batch = bindings(heavy_hex(3), AdiabaticPreparation(steps=1, total_time=0.3), rng, states=1)
     assert np.linalg.norm(evolve(batch.program, batch.parameters)) == pytest.approx(1.0, abs=1e-12)
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+@pytest.mark.parametrize("name", ["Ising", "mixed", "ramp", "wide"])
+def test_kernels_take_their_array_library_from_one_place(name, precision, rng):
+    """A library whose arrays mix with none of numpy, as those of a GPU."""
+    if name in KINDS:
+        program = with_cx(free_program(*KINDS[name], rng))
+        parameters = rng.normal(size=(3, program.num_parameters))
+    else:
+        batch = bindings(complete(6 if name == "ramp" else 13), RAMPS[2], rng)
+        program, parameters = batch.program, batch.parameters
+    found = evolve(program, parameters, Arithmetic(precision=precision, library=foreign.library))
+    assert type(found) is foreign.ForeignArray
+    error = np.abs(found.view(np.ndarray) - evolve(program, parameters)).max()
+    assert error < {"double": 1e-12, "single": 1e-5}[precision]

@@ -40,6 +40,11 @@ class Arithmetic:
         return np.complex128 if self.precision == "double" else np.complex64
 
     @property
+    def on_device(self) -> bool:
+        """Whether arrays live in the memory of a device, not in that of numpy."""
+        return self.library is not np
+
+    @property
     def bytes_per_amplitude(self) -> int:
         """Size of a complex number."""
         return 16 if self.precision == "double" else 8
@@ -58,8 +63,9 @@ DOUBLE = Arithmetic()
 
 
 def library_of(array: NDArray) -> Any:
-    """Return the module that an array belongs to."""
-    return np if isinstance(array, np.ndarray) else sys.modules[type(array).__module__.partition(".")[0]]
+    """Return the module that an array belongs to; numpy for classes that derive from its arrays elsewhere."""
+    found = sys.modules[type(array).__module__.partition(".")[0]]
+    return found if hasattr(found, "matmul") else np
 
 
 def complex_like(array: NDArray) -> np.dtype:
@@ -70,17 +76,13 @@ def complex_like(array: NDArray) -> np.dtype:
 def cast_like(matrix: NDArray, array: NDArray) -> NDArray:
     """Return a matrix in the library and the precision of an array; real numbers stay real."""
     dtype = complex_like(array) if matrix.dtype.kind == "c" else array.real.dtype
-    return matrix if matrix.dtype == dtype else library_of(array).asarray(matrix, dtype=dtype)
+    is_like = matrix.dtype == dtype and type(matrix) is type(array)
+    return matrix if is_like else library_of(array).asarray(matrix, dtype=dtype)
 
 
 def take_rows(array: NDArray, sources: NDArray, out: NDArray) -> None:
     """Write rows of an array, in another order, to a buffer."""
-    if isinstance(array, np.ndarray):
+    if library_of(array) is np:
         np.take(array, sources, axis=0, out=out, mode="clip")  # the other modes make a copy
     else:
         out[...] = array[library_of(array).asarray(sources)]
-
-
-def to_numpy(array: Any) -> NDArray:
-    """Return an array as one of numpy, from the memory of a GPU where it is there."""
-    return array if isinstance(array, np.ndarray) else array.get()

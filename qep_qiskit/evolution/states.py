@@ -27,6 +27,7 @@ _TOGETHER_UP_TO_QUBITS = 12
 _AMPLITUDES_TOGETHER = 1 << 14
 _STATES_WORTH_A_CALL = 16
 _AMPLITUDES_IN_TURN = 1 << 18
+_AMPLITUDES_ON_DEVICE = 1 << 24
 _STATES_TOGETHER = 512
 _NUMBERS_IN_TABLES = 1 << 20
 
@@ -56,17 +57,19 @@ def evolve(program: LayerProgram, parameters: NDArray, arithmetic: Arithmetic = 
     def write(rows: slice) -> None:
         plan.run(parameters[rows], states[rows])
 
-    in_threads(write, list(_chunks(program, len(parameters))))
+    in_threads(write, list(_chunks(program, len(parameters), arithmetic)))
     return states
 
 
-def _chunks(program: LayerProgram, count: int) -> Iterator[slice]:
+def _chunks(program: LayerProgram, count: int, arithmetic: Arithmetic) -> Iterator[slice]:
     """Rows of the batch that are evolved together: few enough for the cache, and for tables of all layers.
 
     They do not depend on the number of jobs, because products of other shapes round differently.
     """
     num_qubits = program.num_qubits
-    if num_qubits > _TOGETHER_UP_TO_QUBITS:
+    if arithmetic.on_device:
+        size = _AMPLITUDES_ON_DEVICE >> num_qubits
+    elif num_qubits > _TOGETHER_UP_TO_QUBITS:
         size = _AMPLITUDES_IN_TURN >> num_qubits
     else:
         in_tables = max(1, len(program.layers)) << (num_qubits + 3) // 2
@@ -139,7 +142,7 @@ class _Plan:
         if not len(out):
             return
         angles = {index: stack.angles(parameters) for index, stack in self.stacks.items()}
-        if out.shape[1] > 1 << _TOGETHER_UP_TO_QUBITS:
+        if out.shape[1] > 1 << _TOGETHER_UP_TO_QUBITS and not self.arithmetic.on_device:
             self._in_turn(angles, out)
         else:
             self._all_together(angles, out)
@@ -147,7 +150,7 @@ class _Plan:
             leave_rotation_frame(out)
 
     def _all_together(self, angles: dict[int, NDArray], out: NDArray) -> None:
-        """Evolve all states in one batch, for narrow registers."""
+        """Evolve all states in one batch, for narrow registers, and on a device, where large arrays cost least."""
         factors = {index: together([*self.common[index], *self._own(index, angles[index])]) for index in self.stacks}
         batch = Batch.of(self.start, len(out))
         for operation in self.operations:
