@@ -229,8 +229,8 @@ DOCUMENTED: dict[str, Documented] = {
         files={"learning_curve.png": "docs/iris_learning_curve.png"},
     ),
     **{name: train(name) for name in _TRAINED},
-    "iris_engine": train("iris", "execution.backend=statevector"),
-    "digits_engine": train("digits", "execution.backend=statevector"),
+    "iris_aer": train("iris", "execution.backend=aer"),
+    "digits_aer": train("digits", "execution.backend=aer"),
     "phase_sensor": train("phase_sensor", "training.epochs=18"),
     "sweep_xor": DocumentedSweep(
         command=(

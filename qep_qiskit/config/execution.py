@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from qiskit.providers import BackendV2
 
 from qep_qiskit.config.backend import Backend
@@ -26,6 +27,9 @@ from qep_qiskit.execution.matrix_products import MatrixProductExecutor
 from qep_qiskit.execution.noisy import MOST_QUBITS
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
+
+_KEYS_OF_AER: Final = ("noise", "method", "device", "measured_circuits")
+"""Keys that Aer takes and the ideal engines do not."""
 
 
 def with_enough_qubits(device: BackendV2, name: str, num_qubits: int) -> BackendV2:
@@ -60,10 +64,11 @@ class NoiseConfig(Section):
 class ExecutionConfig(Section):
     """Where circuits run."""
 
-    backend: str = "aer"
-    """``aer``; ``statevector``, the package's own fast ideal engine; ``mps``, its matrix product states, for ideal
-    circuits on registers too wide for vectors; ``fake_...``, the snapshot of a device, simulated
-    on the qubits in use; ``rehearse:ibm_...``, the same with the calibration of an IBM device at the start of the run;
+    backend: str = "statevector"
+    """``statevector``, the package's own fast ideal engine; ``mps``, its matrix product states, for ideal circuits on
+    registers too wide for vectors; ``aer``, the default where `noise`, `method`, `device` or `measured_circuits` is
+    set; ``fake_...``, the snapshot of a device, simulated on the qubits in use; ``rehearse:ibm_...``, the same with the
+    calibration of an IBM device at the start of the run;
     ``ibm_...``, the device itself, for ``qep train`` and ``qep resume`` (all need qiskit-ibm-runtime); or
     ``package.module:factory``, a function or class that returns a `BackendV2` of any Qiskit provider, or a
     `RemoteDevice`. If the jobs of such a backend can be retrieved by id, they are stored in the ledger of the run
@@ -119,6 +124,15 @@ class ExecutionConfig(Section):
     def where(self) -> Backend:
         """The parsed backend."""
         return Backend.named(self.backend)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on_aer_where_its_keys_are_set(cls, given: Any) -> Any:
+        """Add the backend ``aer`` where none is named and another key needs it."""
+        if not isinstance(given, Mapping) or "backend" in given:
+            return given
+        needs_aer = any(key in given and given[key] != cls.model_fields[key].default for key in _KEYS_OF_AER)
+        return {**given, "backend": "aer"} if needs_aer else given
 
     @field_validator("backend")
     @classmethod

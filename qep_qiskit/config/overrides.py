@@ -40,7 +40,9 @@ def assign(content: dict[str, Any], keys: Sequence[str], value: Any) -> None:
     """
     section = content
     for depth, key in enumerate(keys[:-1]):
-        section = section.setdefault(key, {})
+        if section.get(key) is None:  # an omitted section is None in the configuration of a run folder
+            section[key] = {}
+        section = section[key]
         if not isinstance(section, dict):
             raise ConfigError(f"--set {'.'.join(keys)}: {'.'.join(keys[: depth + 1])} is a value, not a section")
     _drop_keys_of_another_kind(section, keys, value)

@@ -19,7 +19,7 @@ from qep_qiskit.core.errors import ConfigError, PausedError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings
-from qep_qiskit.execution import Executor, Request, RequestKey
+from qep_qiskit.execution import Executor, Request, RequestKey, StatevectorExecutor
 from qep_qiskit.learning.epoch_evaluations import EpochEvaluations, epoch_evaluations, final_evaluations
 from qep_qiskit.learning.evaluation import count_correct
 from qep_qiskit.learning.gradient import GradientEstimator
@@ -128,7 +128,7 @@ class Trainer:
 
     Args:
         estimator: Measures gradients.
-        executor: Runs the circuits.
+        executor: Runs the circuits; an ideal simulation by default.
         update: Changes the weights by a gradient.
         task: Training and test samples, with scaled inputs.
         settings: Length of the run.
@@ -152,7 +152,6 @@ class Trainer:
         >>> exact, contrast = qep.ExactPreparation(), qep.Contrast(beta=0.01)
         >>> trainer = qep.Trainer(
         ...     estimator=qep.GradientEstimator(hamiltonian=problem, preparation=exact, contrast=contrast, shots=None),
-        ...     executor=qep.VectorExecutor(qep.Seeds(0)),
         ...     update=qep.Update(),
         ...     task=qep.no_data_task(),
         ...     settings=qep.TrainingSettings(epochs=3, batch_size=1),
@@ -163,7 +162,7 @@ class Trainer:
     """
 
     estimator: GradientEstimator
-    executor: Executor
+    executor: Executor = field(default=None)  # type: ignore[assignment]
     update: Update
     task: Task
     settings: TrainingSettings
@@ -180,6 +179,8 @@ class Trainer:
         for callback in self.callbacks:
             if not isinstance(callback, Callback):
                 raise ConfigError(f"callbacks: expected objects of classes that derive from Callback, got {callback!r}")
+        if self.executor is None:
+            self.executor = StatevectorExecutor(self.seeds)
         layout = self.estimator.hamiltonian.network.layout
         if self.state is None:
             start = layout.initial(self.seeds)

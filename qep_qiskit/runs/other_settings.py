@@ -118,6 +118,8 @@ def with_settings(
     named = {".".join(keys) for _, keys, _ in given}
     if chosen is not None and any(name.startswith(("measurement", "contrast")) for name in named):
         _fix(content, chosen)
+    if config.execution.where.kind == "statevector":
+        del content["execution"]["backend"]  # the default again, or Aer where a key of Aer is given
     for _, keys, value in given:
         assign(content, keys, value)
     for _, keys, value in given:

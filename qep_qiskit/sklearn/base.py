@@ -47,7 +47,7 @@ class QEPEstimator(BaseEstimator):
         num_spins: int | None = None,
         graph: str = "complete",
         preparation: str = "exact",
-        backend: str = "statevector",
+        backend: str | None = None,
         shots: int | None = None,
         beta: float | str | None = None,
         loss: str | None = None,

@@ -28,7 +28,8 @@ class QEPClassifier(ClassifierMixin, QEPEstimator):
         num_spins: Number of spins; by default four, or one for each output if there are more.
         graph: Couplings of the spins, one of the graphs of a configuration.
         preparation: How states are prepared: ``"exact"``, ``"adiabatic"``, ``"vqe"``, ...
-        backend: Where circuits run: ``"statevector"``, ``"aer"``, the name of a device snapshot, ...
+        backend: Where circuits run: ``"statevector"``, ``"aer"``, the name of a device snapshot, ...; by default
+            ``"statevector"``, or ``"aer"`` where `config` has noise or another key of Aer.
         shots: Shots of each batch; None for exact expectations.
         beta: Size of the nudge, or ``"auto"`` for the best one by pilot measurements (which needs shots); None for 0.05
             without shots and 0.3 with shots, whose noise grows as 1 / beta.

@@ -68,7 +68,7 @@ CHOICES = [
     ("execution.mitigation.calibrate_every=0", "execution.mitigation.calibrate_every: expected at least 1"),
     ("execution.mitigation.dynamical_decoupling='XZ'", "dynamical_decoupling: expected 'none', 'XX', 'XpXm' or 'XY4'"),
     ("execution.mitigation.dynamical_decoupling='XX'", "dynamical_decoupling: needs a device, 'ibm_...', 'fake_...'"),
-    ("execution.mitigation.gate_twirling=true", "'fake_...' or 'rehearse:ibm_...', got 'aer'"),
+    ("execution.mitigation.gate_twirling=true", "'fake_...' or 'rehearse:ibm_...', got 'statevector'"),
     ("execution.mitigation.randomizations=0", "execution.mitigation.randomizations: expected at least 1"),
     ("execution.mitigation.randomizations=9", "goes with readout = 'twirled' or gate_twirling = true; leave it out"),
     ("execution.mitigation.noise_factors=[1,3]", "this backend has no noise to extrapolate; leave it out"),

@@ -38,8 +38,9 @@ def test_keys_change_and_comments_stay(qep, tmp_path, monkeypatch):
 def test_options_pick_the_nearest_example():
     assert examples.example_for(None, {"task": "csv"})[0].name == "iris"
     assert examples.example_for(None, {"task": "xor", "preparation": "exact"})[0].name == "xor_fields"
-    example, changes = examples.example_for(None, {"network": "oscillators", "backend": "aer"})
-    assert (example.name, changes) == ("oscillators", [])
+    for backend, wanted in (("statevector", []), ("aer", ["execution.backend='aer'"])):
+        example, changes = examples.example_for(None, {"network": "oscillators", "backend": backend})
+        assert (example.name, changes) == ("oscillators", wanted)
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,7 @@ def test_nothing_is_written(qep, here, plan):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["circuits.toml"], "execution.backend: 'aer' charges nothing; name a device with --backend"),
+        (["circuits.toml"], "execution.backend: 'statevector' charges nothing; name a device with --backend"),
         (["circuits.toml", "--backend", "fake_nothing"], "there is no 'fake_nothing'; the nearest names are"),
         (
             ["circuits.toml", "--backend", "nonsense"],

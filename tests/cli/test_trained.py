@@ -61,6 +61,19 @@ def test_measured_on_a_noisy_device(qep, copied, settings):
     assert qep("plan", folder, "--json", *noisy).object["device"] == "fake_torino"
 
 
+@pytest.mark.parametrize("key", ["noise.readout=0.3", "method=density_matrix", "measured_circuits=true"])
+def test_keys_of_aer_on_a_run_that_names_no_backend(qep, copied, settings, key):
+    """Noise is measured on Aer without a word about backends; ideal circuits give what the engine gives."""
+    folder = copied("circuits")
+    ideal, found = (
+        qep("evaluate", folder, "--json", *settings(*words))
+        for words in (("measurement.shots=4000",), ("measurement.shots=4000", f"execution.{key}"))
+    )
+    assert (found.code, found.err) == (0, "")
+    sigmas = (found.object["loss"] - ideal.object["loss"]) / found.object["loss_standard_error"]
+    assert (abs(sigmas) > 6) == key.startswith("noise")
+
+
 def test_warm_starts_go_with_the_preparation_of_the_run(qep, copied, settings):
     """Angles of an ansatz mean nothing in another one."""
     found = qep("evaluate", copied("vqe"), "--json", *settings("preparation.ansatz={kind='hamiltonian', depth=3}"))

@@ -7,7 +7,7 @@ from qep_qiskit.core.errors import (
     ConfigError,
     ResourceError,
 )
-from qep_qiskit.execution import NoisyExecutor, SamplerExecutor, VectorExecutor
+from qep_qiskit.execution import NoisyExecutor, SamplerExecutor, StatevectorExecutor, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor, fake_device
 from qep_qiskit.execution.device_snapshot import description_of
 from qep_qiskit.execution.on_device import fractional_device
@@ -19,7 +19,9 @@ from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
     ("preparation", "execution", "executor"),
     [
         (EXACT, {}, VectorExecutor),
-        (ADIABATIC, {}, AerExecutor),
+        (ADIABATIC, {}, StatevectorExecutor),
+        (ADIABATIC, {"device": "CPU", "measured_circuits": False}, StatevectorExecutor),
+        (ADIABATIC, {"backend": "aer"}, AerExecutor),
         (ADIABATIC, {"method": "statevector"}, AerExecutor),
         (ADIABATIC, {"measured_circuits": True}, SamplerExecutor),
         (ADIABATIC, {"method": "matrix_product_state"}, SamplerExecutor),
@@ -133,7 +135,7 @@ def test_extrapolation():
         (ADIABATIC, {"mitigation": {"calibration_shots": 9}}, "goes with readout = 'calibrated' or 'twirled' only"),
         (ADIABATIC, {"mitigation": {"readout": "twirled"}}, r"mitigation\.readout: this backend has no errors"),
         (ADIABATIC, {"mitigation": {"randomizations": 9}}, "goes with readout = 'twirled' or gate_twirling = true"),
-        (ADIABATIC, {"mitigation": {"gate_twirling": True}}, "gate_twirling: needs a device, .* got 'aer'"),
+        (ADIABATIC, {"mitigation": {"gate_twirling": True}}, "gate_twirling: needs a device, .* got 'statevector'"),
         (
             ADIABATIC,
             {"backend": "statevector", "mitigation": {"dynamical_decoupling": "XX"}},
@@ -166,8 +168,14 @@ def test_a_device_is_reached_only_where_a_ledger_is():
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        ({"execution": {"instance": "mine"}}, r"execution\.instance: goes with backend = 'ibm_...' only, got 'aer'"),
-        ({"execution": {"wait_seconds": 5}}, r"wait_seconds: goes with a device behind a service only, got 'aer'"),
+        (
+            {"execution": {"instance": "mine"}},
+            r"execution\.instance: goes with backend = 'ibm_...' only, got 'statevector'",
+        ),
+        (
+            {"execution": {"wait_seconds": 5}},
+            r"wait_seconds: goes with a device behind a service only, got 'statevector'",
+        ),
         ({"execution": {"backend": "ibm_a", "measured_circuits": True}}, r"execution\.measured_circuits: does not go"),
         ({"execution": {"backend": "ibm_a", "method": "density_matrix"}}, r"execution\.method: does not go"),
         ({"execution": {"backend": "ibm_a", "noise": {"readout": 0.1}}}, "brings the noise of its device"),

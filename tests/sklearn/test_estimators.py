@@ -161,6 +161,15 @@ def test_early_stopping_keeps_the_weights_of_the_best_epoch():
     assert np.isclose(qep.CrossEntropy(3.0).value(outputs, task.test.targets).mean(), min(losses))
 
 
+def test_noise_runs_on_aer_without_a_word():
+    noise = {"execution": {"noise": {"readout": 0.2}}, "preparation": {"total_time": 1.0, "steps": 2}}
+    model = qep.QEPClassifier(preparation="adiabatic", shots=20, epochs=1, random_state=0, config=noise)
+    found = model.fit([[0.0], [1.0]] * 4, [0, 1] * 4).trained_
+    assert type(found.experiment.executor).__name__ == "NoisyExecutor"
+    with pytest.raises(ValueError, match=r"noise: 'statevector' is ideal; .* use backend = 'aer'"):
+        clone(model).set_params(backend="statevector").fit([[0.0], [1.0]] * 4, [0, 1] * 4)
+
+
 def test_keys_of_a_configuration_go_deeper(tmp_path):
     given = {"update": {"kind": "momentum"}, "network": {"fields": {"mean": 0.5}}}
     model = qep.QEPClassifier(epochs=1, random_state=0, config=given).fit(INPUTS[FEW], LABELS[FEW])
