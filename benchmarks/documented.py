@@ -9,9 +9,11 @@
 A number in a Markdown file is followed by ``<!--= key format -->``, and one in a comment of a config by
 ``[= key format]``; the key is a path in docs/results.json and the format Python's, with an M behind it for millions.
 Lists of sentences, texts and tables stand between ``<!--= key list -->``, ``text`` or ``table`` and ``<!--end-->``;
-``table:0,2`` shows some columns, and ``key+key`` one table below the other. Every result keeps the hash of the settings
-that it came from, so a test finds texts that differ from the results and results of other settings. Results are those
-of the day that stands beside them, not of the code of today.
+``table:0,2`` shows some columns, and ``key+key`` one table below the other. A table of the shipped configs stands
+between ``<!--= configs -->`` and ``<!--end-->``: its last column is what the comment of each file says after
+``Reaches:``; the others are written by hand. Every result keeps the hash of the settings that it came from, so a test
+finds texts that differ from the results and results of other settings. Results are those of the day that stands beside
+them, not of the code of today.
 """
 
 from __future__ import annotations
@@ -39,6 +41,7 @@ from textwrap import fill
 from typing import Any, ClassVar
 
 from qep_qiskit.budget.reaching import shots_to_reach
+from qep_qiskit.config.examples import examples
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results.json"
@@ -47,6 +50,7 @@ _NUMBER = re.compile(r"(?P<value>[^\s|<>\[\]()]+)(?P<mark><!--= (?P<key>\S+) (?P
 _BLOCK = re.compile(
     r"(?P<mark><!--= (?P<key>\S+) (?P<format>list|text|table\S*) -->\n).*?(?P<end><!--end-->)", flags=re.DOTALL
 )
+_CONFIGS = re.compile(r"(?<=<!--= configs -->\n).*?(?=<!--end-->)", flags=re.DOTALL)
 _NUMBER_IN_TOML = re.compile(r"(?P<value>[^\s\[\]()]+)(?P<mark> \[= (?P<key>\S+) (?P<format>\S+)\])")
 
 
@@ -257,6 +261,7 @@ DOCUMENTED: dict[str, Documented] = {
     "adaptive_xor": adaptive("xor"),
     "adaptive_parity": adaptive("parity"),
     "binding": benchmark("binding"),
+    "digits_layer": benchmark("digits_layer"),
     "gaussian_atoms": benchmark("gaussian_atoms", "32", "55"),
     "noise_floor": benchmark("noise_floor", "fake_manila", "fake_torino", "--spins", "4"),
     "noisy_torino_4": noisy_gradient("fake_torino", 4),
@@ -299,8 +304,36 @@ def filled(text: str, results: Mapping[str, Any], *, toml: bool) -> str:
             lines = in_markdown(lines, match["format"].removeprefix("table").removeprefix(":"))
         return match["mark"] + "\n".join(lines) + "\n" + match["end"]
 
+    if not toml:
+        text = _CONFIGS.sub(lambda match: configs_table(match[0]), text)
     text = (_NUMBER_IN_TOML if toml else _NUMBER).sub(put, text)
     return text if toml else _BLOCK.sub(put_block, text)
+
+
+def configs_table(table: str) -> str:
+    """The table of the shipped configs with what each reaches today; a new one is a row at its end.
+
+    Args:
+        table: The table as it is, in Markdown.
+    """
+    reaches = {
+        path.name: reached(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "configs").glob("*.toml"))
+    }
+    head, line, *rows = table.splitlines()
+    purposes = {f"{one.name}.toml": one.purpose for one in examples()}
+    by_hand = {row.split("`")[1]: row.split(" | ")[1] for row in rows}
+    shows = purposes | by_hand
+    names = [*(name for name in by_hand if name in reaches), *(name for name in reaches if name not in by_hand)]
+    return "\n".join([head, line, *(f"| `{name}` | {shows[name]} | {reaches[name]} |" for name in names), ""])
+
+
+def reached(text: str) -> str:
+    """What the comment of a config says after ``Reaches:``, in Markdown with marked numbers."""
+    comment = " ".join(line.removeprefix("#").strip() for line in re.match(r"(?:#.*\n)*", text)[0].splitlines())
+    return _NUMBER_IN_TOML.sub(
+        lambda match: f"{match['value']}<!--= {match['key']} {match['format']} -->",
+        comment.partition("Reaches: ")[2].removesuffix(".").replace(" +- ", " ± "),
+    )
 
 
 def shown(value: float, form: str) -> str:

@@ -15,7 +15,7 @@ from scipy.sparse.linalg import LinearOperator, aslinearoperator, eigsh
 
 from qep_qiskit.core.errors import QepError
 from qep_qiskit.core.groups import blocks_of
-from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
 from qep_qiskit.preparation.sparse import sparse_structure
 
 _LANCZOS_VECTORS = 24
@@ -34,10 +34,14 @@ def dense_hamiltonians(groups: Sequence[CommutingGroup], coefficients: NDArray) 
         groups: The commuting groups.
         coefficients: Shape (states, terms).
     """
-    size = 1 << groups[0].num_qubits
+    size, computational = 1 << groups[0].num_qubits, LocalBasis("Z" * groups[0].num_qubits)
     identity = np.eye(size, dtype=float if is_real(groups) else complex)
     total = np.zeros((len(coefficients), size, size), dtype=identity.dtype)
     for group, block in blocks_of(groups, coefficients):
+        if group.basis == computational:  # its matrix is its diagonal
+            places = np.arange(size)
+            total[:, places, places] += group.diagonal(block)
+            continue
         columns = group.basis.rotate(identity).T
         total += np.matmul(columns.conj().T, group.diagonal(block)[:, :, None] * columns)
     return total

@@ -1,5 +1,8 @@
 """A network as a layer: its gradients by nudges against numerical ones, their error bars, and its adapters."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 from qiskit.quantum_info import SparsePauliOp
@@ -145,3 +148,15 @@ def test_torch_differentiates_a_module():
     rows, layer = inputs.detach().numpy(), module.layer
     expected = central(lambda w: (layer.value(w, rows) ** 2).sum(), weights)
     assert np.allclose(module.weights.grad.numpy(), expected, atol=1e-5)
+
+
+def test_the_torch_model_of_the_tutorial_has_a_gradient(capsys):
+    pytest.importorskip("torch")
+    page = (Path(__file__).parents[2] / "docs" / "tutorials" / "sklearn_and_jax.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```\n(import torch\n.*?)```", page, flags=re.DOTALL)
+    inputs = qep.ClampedInputs.all_to(4, range(3))
+    layer = qep.QEPLayer(qep.IsingNetwork(graph=qep.complete(3), outputs=(0, 1, 2), inputs=inputs))
+    found = {"layer": layer}
+    exec(code, found)
+    assert found["model"][1].weights.grad.abs().max() > 0
+    assert capsys.readouterr().out.startswith("tensor([")
