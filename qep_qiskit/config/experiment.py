@@ -107,12 +107,15 @@ class Experiment:
         )
         return self.config.callbacks.build(scene)
 
-    def trainer(self, callbacks: Sequence[Callback] = (), state: TrainingState | None = None) -> Trainer:
+    def trainer(
+        self, callbacks: Sequence[Callback] = (), state: TrainingState | None = None, *, progress: bool = True
+    ) -> Trainer:
         """Return a trainer, new or continued from a state.
 
         Args:
             callbacks: Callbacks of the trainer.
             state: State to continue from; None for a new training.
+            progress: Whether a notebook shows how far the training is.
         """
         training = self.config.training
         with keys(self.config, "update"):
@@ -128,6 +131,7 @@ class Experiment:
             callbacks=callbacks,
             state=state,  # type: ignore[arg-type]
             task_is_checked=True,
+            progress=progress,
         )
         if state is None:
             trainer.state.warnings.merge(self.warnings)

@@ -33,6 +33,7 @@ from qep_qiskit.learning.records import (
     step_values,
 )
 from qep_qiskit.learning.request_log import completed_with_log
+from qep_qiskit.learning.run_progress import RunProgress
 from qep_qiskit.learning.shot_schedule import ShotSchedule, StepShots
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.step_check import check_estimate, check_moved, naming_step
@@ -138,6 +139,7 @@ class Trainer:
         state: State to continue from; a new run by default.
         task_is_checked: Whether `check_task` was already called for this task.
         stop_requested: Whether the run stops at the next opportunity; set by `request_stop`.
+        progress: Whether a notebook shows how far the run is.
         job_note: Message about the job that the run waited for when the executor paused; set by `run`.
         evaluations: Last evaluations of whole sets of samples, None before the first; set by `run`.
 
@@ -172,6 +174,7 @@ class Trainer:
     state: TrainingState = field(default=None)  # type: ignore[assignment]
     task_is_checked: bool = False
     stop_requested: bool = False
+    progress: bool = True
     job_note: str = ""
     evaluations: EpochEvaluations | None = None
 
@@ -193,6 +196,7 @@ class Trainer:
         self._layout = layout
         self._trainable, self._bounds = layout.trainable(), layout.bounds()
         self._shown: set[tuple[str, str]] = set()
+        self._progress = RunProgress(self.total_steps, self.settings.epochs, self.state.step, shown=False)
         if not self.task_is_checked:
             check_task(self.estimator.hamiltonian, self.task)
             warn_of_inputs(self.estimator.hamiltonian, self.state.initial_weights, self.task.train.inputs)
@@ -248,6 +252,8 @@ class Trainer:
             QepError: A step failed; the results of earlier steps are kept.
         """
         outcome: Outcome = "stopped"
+        steps, epochs = self.total_steps, self.settings.epochs
+        self._progress = RunProgress(steps, epochs, self.state.step, shown=self.progress)
         try:
             if self.state.step == 0 and self.state.epoch == 0 and self.state.metrics_bytes == 0:
                 self._first_check()
@@ -265,6 +271,7 @@ class Trainer:
             raise
         finally:
             self.state.seconds = self._seconds()
+            self._progress.close(self.state)
             for callback in self.callbacks:
                 callback.on_end(self, outcome)
         return outcome
@@ -291,6 +298,7 @@ class Trainer:
     def _count(self, request: Request) -> None:
         self.state.shots += request.num_shots
         self.state.circuits += request.num_circuits
+        self._progress.update(self.state)
         for callback in self.callbacks:
             callback.on_request(self)
 
@@ -385,6 +393,7 @@ class Trainer:
             state.step_shots, state.signal = self.policy.after_step(
                 state.step_shots, state.signal, estimate, self._trainable, self.estimator
             )
+        self._progress.update(self.state)
         for callback in self.callbacks:
             callback.on_step(self, record)
 
@@ -441,7 +450,10 @@ class Trainer:
             part: Prefix of the training values of `found` in the record.
         """
         self.evaluations = found
-        record = self._stamped("epoch", **epoch_values(self.task, tally, {part: found.train, "test": found.test}))
+        values = epoch_values(self.task, tally, {part: found.train, "test": found.test})
+        train, test = values["train_accuracy"], values["test_accuracy"]
+        self._progress.update(self.state, train if test is None else test)
+        record = self._stamped("epoch", **values)
         for callback in self.callbacks:
             callback.on_epoch(self, record)
 

@@ -311,12 +311,14 @@ class TrainedNetwork:
         return dict(nearest_warm_start(self.state.warm_starts, self.task.train.inputs, data.inputs))
 
 
-def train(experiment: Experiment, callbacks: Sequence[Callback] = ()) -> TrainedNetwork:
+def train(experiment: Experiment, callbacks: Sequence[Callback] = (), *, progress: bool = True) -> TrainedNetwork:
     """Train in memory, as in a notebook; `TrainedNetwork.save` then writes the run folder.
 
     Args:
         experiment: The objects of the run.
         callbacks: Called during the training, in this order, after those of the configuration.
+        progress: Whether a notebook shows how far the training is. Elsewhere the log has a line now and then, with the
+            level of information.
 
     Raises:
         ConfigError: The run is on a device behind a service, whose jobs need a ledger.
@@ -337,7 +339,7 @@ def train(experiment: Experiment, callbacks: Sequence[Callback] = ()) -> Trained
             "'qep train'"
         )
     records = KeptRecords()
-    trainer = experiment.trainer(callbacks=(records, *experiment.callbacks(), *callbacks))
+    trainer = experiment.trainer(callbacks=(records, *experiment.callbacks(), *callbacks), progress=progress)
     trainer.run()
     return TrainedNetwork(experiment, trainer.state, records.found, outputs=last_outputs(trainer))
 
