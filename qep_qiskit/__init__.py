@@ -162,6 +162,7 @@ if TYPE_CHECKING:
     from qep_qiskit.preparation import HamiltonianFamily as HamiltonianFamily
     from qep_qiskit.preparation import HamiltonianVariational as HamiltonianVariational
     from qep_qiskit.preparation import HardwareEfficient as HardwareEfficient
+    from qep_qiskit.preparation import NeuralPreparation as NeuralPreparation
     from qep_qiskit.preparation import Preparation as Preparation
     from qep_qiskit.preparation import PreparationResult as PreparationResult
     from qep_qiskit.preparation import VariationalPreparation as VariationalPreparation

@@ -16,6 +16,7 @@ OPTIONAL = {
     "jax",
     "joblib",
     "mlflow-skinny",
+    "netket",
     "pandas",
     "pyarrow",
     "qiskit-ibm-runtime",
@@ -66,7 +67,7 @@ def test_all_that_the_package_imports_is_declared():
     # The others must be had by a plain install; an extra may raise their versions, which declares nothing.
     assert set(imported("qep_qiskit")) - bounds(PROJECT["dependencies"]).keys() == OPTIONAL
     assert (
-        bounds(["qep_qiskit[ibm,cluster,parquet,completion,pandas,sklearn,jax,torch,tensorboard,mlflow]"]).keys()
+        bounds(["qep_qiskit[ibm,cluster,parquet,completion,pandas,sklearn,jax,torch,tensorboard,mlflow,neural]"]).keys()
         >= OPTIONAL
     )
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from qep_qiskit.budget.problem import GradientProblem, true_gradient
 from qep_qiskit.config import Experiment, build, check_config, has_certain_outcomes
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.learning.contrast import NUDGELESS
 from qep_qiskit.tasks import Task
 
 _PLACEHOLDER_SHOTS = 1000
@@ -71,9 +72,10 @@ def setup_of(experiment: Experiment, weights: NDArray) -> BudgetSetup:
             "there is no shot noise to budget; use preparation.kind = 'thermal', or network.kind = 'ising'"
         )
     config = experiment.config
-    if config.contrast.kind == "fluctuations":
+    if config.contrast.kind in NUDGELESS:
         raise ConfigError(
-            "contrast.kind: a budget is about nudges, and 'fluctuations' have none; use --set contrast.kind=symmetric"
+            f"contrast.kind: a budget is about nudges, and '{config.contrast.kind}' has none; use --set "
+            "contrast.kind=symmetric, with states that can be nudged"
         )
     contrast = config.contrast.model_copy(update={"beta": _PLACEHOLDER_BETA})
     measurement = config.measurement.model_copy(

@@ -26,7 +26,6 @@ from qep_qiskit.core.warning_log import WarningLog, counting_warnings, warn
 from qep_qiskit.execution import Executor, VectorExecutor
 from qep_qiskit.learning import (
     Callback,
-    FluctuationEstimator,
     GradientEstimator,
     ShotSchedule,
     StepShots,
@@ -34,6 +33,7 @@ from qep_qiskit.learning import (
     TrainingSettings,
     TrainingState,
 )
+from qep_qiskit.learning.estimators import estimator_of
 from qep_qiskit.learning.task_check import check_task, warn_of_inputs
 from qep_qiskit.network import Network
 from qep_qiskit.network.cost_interface import Cost
@@ -209,8 +209,7 @@ def _built(config: Config, task: Task | None, *, simulates: bool) -> Experiment:
     contrast = config.contrast.build(hamiltonian, task.train, seeds)
     shots = measurement.estimator_shots(has_shot_noise=config.network.has_shot_noise)
     mitigation, extrapolation = execution.mitigations(runs_circuits=config.runs_circuits)
-    make = FluctuationEstimator if config.contrast.kind == "fluctuations" else GradientEstimator
-    estimator = make(
+    estimator = estimator_of(config.contrast.kind)(
         hamiltonian=hamiltonian,
         preparation=preparation,
         contrast=contrast,

@@ -19,6 +19,7 @@ from qep_qiskit.learning import (
     ShotSchedule,
     first_beta,
 )
+from qep_qiskit.learning.contrast import NUDGELESS
 from qep_qiskit.learning.measurement_plans import Grouping
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.tasks import Dataset
@@ -132,9 +133,10 @@ class PilotConfig(Section):
 class ContrastConfig(Section):
     """Nudged phases of the gradient estimate."""
 
-    kind: Annotated[str, Known(STENCILS, more=("fluctuations",))] = same_as(Contrast, "kind")
-    """Stencil of nudged phases; or ``fluctuations``, without nudges: covariances in Gibbs states (`preparation.kind =
-    "thermal"`), for classical networks with shots or exact, for quantum networks exact only."""
+    kind: Annotated[str, Known(STENCILS, more=NUDGELESS)] = same_as(Contrast, "kind")
+    """Stencil of nudged phases; or, without nudges, the derivative at beta = 0: ``fluctuations``, covariances in Gibbs
+    states (`preparation.kind = "thermal"`), for classical networks with shots or exact, for quantum networks exact
+    only; ``linear_response`` of the free state, with `preparation.kind = "neural"` or ``"exact"``."""
     beta: float | Literal["auto"] = same_as(Contrast, "beta")
     """Nudge strength beta; of either sign for ``one_sided``. ``auto``: the optimal one for the given shots, determined
     by pilots."""
@@ -170,9 +172,9 @@ class ContrastConfig(Section):
         if measurement.adaptive is not None:
             with keys(measurement, "adaptive"):
                 adaptive = measurement.adaptive.made(AdaptiveShots)
-        if self.kind == "fluctuations" and (automatic or optimal):
+        if self.kind in NUDGELESS and (automatic or optimal):
             raise ConfigError(
-                f"contrast.kind: 'fluctuations' have no nudges, which {pilot_key} would choose by; leave it out"
+                f"contrast.kind: '{self.kind}' has no nudges, which {pilot_key} would choose by; leave it out"
             )
         with keys(self, "pilot"):
             pilot = self.pilot.made(PilotSettings)

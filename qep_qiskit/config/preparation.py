@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from qep_qiskit.config.execution import ExecutionConfig
 from qep_qiskit.config.kinds import OneOf, section_registry
+from qep_qiskit.config.neural import NeuralConfig
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
 from qep_qiskit.config.section import same_as
 from qep_qiskit.config.variational import VariationalConfig
@@ -249,6 +250,7 @@ PREPARATIONS = section_registry(
     ThermalConfig,
     AdiabaticConfig,
     VariationalConfig,
+    NeuralConfig,
     GaussianConfig,
     EquilibriumConfig,
 )

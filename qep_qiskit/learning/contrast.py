@@ -8,7 +8,8 @@ contrast is a finite-difference stencil for the right-hand side:
     four-point   [8 (<A>_beta - <A>_-beta) - (<A>_2beta - <A>_-2beta)] / (12 beta)   bias O(beta^4)
 
 At finite beta the one-sided and the symmetric contrast are exact gradients of contrastive functions. In Gibbs states
-the derivative is also a covariance in the free phase (`fluctuations`), which needs no nudge.
+the derivative is also a covariance in the free phase (`fluctuations`), and in eigenstates a linear response of the free
+state (`linear_response`); both need no nudge.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ from numpy.typing import NDArray
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.registry import Registry
 
-_FLUCTUATIONS = "fluctuations"
+FLUCTUATIONS, LINEAR_RESPONSE = "fluctuations", "linear_response"
+NUDGELESS = (FLUCTUATIONS, LINEAR_RESPONSE)
+"""Kinds of contrasts without nudged phases."""
+
 _OTHER_SIDE = "_negative"
 SMALLEST_BETA = 1e-100
 """Smallest allowed |beta|; its inverse is the largest. Powers of such nudges stay finite in double precision."""
@@ -102,9 +106,10 @@ class Contrast:
     """Nudges and weights that estimate the derivative by beta.
 
     Args:
-        kind: ``"one_sided"``, ``"symmetric"``, ``"four_point"``, another key of `STENCILS`, or ``"fluctuations"``.
+        kind: ``"one_sided"``, ``"symmetric"``, ``"four_point"``, another key of `STENCILS`, or one of `NUDGELESS`:
+            ``"fluctuations"`` or ``"linear_response"``.
         beta: Nudge strength, in units of energy over units of the cost. It has either sign for one-sided stencils and
-            is not used by ``fluctuations``.
+            is not used without nudged phases.
 
     Raises:
         ConfigError: The kind is unknown; or beta is zero, not finite, outside 1e-100 to 1e100 in magnitude, or negative
@@ -120,8 +125,8 @@ class Contrast:
     beta: float = 0.3
 
     def __post_init__(self) -> None:
-        if self.kind != _FLUCTUATIONS and self.kind not in STENCILS:
-            raise ConfigError(f"kind: expected one of {', '.join((*STENCILS.kinds, _FLUCTUATIONS))}, got '{self.kind}'")
+        if self.kind not in NUDGELESS and self.kind not in STENCILS:
+            raise ConfigError(f"kind: expected one of {', '.join((*STENCILS.kinds, *NUDGELESS))}, got '{self.kind}'")
         if self.beta == 0 or not np.isfinite(self.beta):
             raise ConfigError(f"beta: expected a number other than zero, got {self.beta}")
         if not SMALLEST_BETA <= abs(self.beta) <= 1.0 / SMALLEST_BETA:
@@ -137,7 +142,7 @@ class Contrast:
     @property
     def is_one_sided(self) -> bool:
         """Whether all nudges have one sign, so that beta may be negative."""
-        return self.kind != _FLUCTUATIONS and self._stencil.is_one_sided
+        return self.kind not in NUDGELESS and self._stencil.is_one_sided
 
     @property
     def has_free_phase(self) -> bool:
@@ -148,9 +153,9 @@ class Contrast:
     def phases(self) -> tuple[tuple[float, float], ...]:
         """Pairs (beta, stencil weight) of all phases, ordered by beta; the free phase has beta 0.
 
-        ``fluctuations`` have the free phase only, with weight zero, because their gradient is a covariance.
+        Kinds without nudged phases have the free phase only, with weight zero.
         """
-        if self.kind == _FLUCTUATIONS:
+        if self.kind in NUDGELESS:
             return ((0.0, 0.0),)
         stencil = self._stencil.weights.items()
         return tuple(sorted((multiple * self.beta, weight / self.beta) for multiple, weight in stencil))
@@ -163,7 +168,7 @@ class Contrast:
     @property
     def order(self) -> int:
         """Leading power of beta in the bias: 1, 2 or 4; 0 where there is no nudge."""
-        return 0 if self.kind == _FLUCTUATIONS else self._stencil.order
+        return 0 if self.kind in NUDGELESS else self._stencil.order
 
     @property
     def _stencil(self) -> Stencil:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Request, RequestKey, ShotData
+from qep_qiskit.learning.contrast import FLUCTUATIONS
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import FreePhase
 from qep_qiskit.learning.gradient import GradientEstimator
@@ -67,6 +68,8 @@ class FluctuationEstimator(GradientEstimator):
             its own, or there are too few shots for a covariance.
     """
 
+    nudgeless: ClassVar[str | None] = FLUCTUATIONS
+
     def __post_init__(self) -> None:
         super(FluctuationEstimator, self).__post_init__()
         if not isinstance(self.preparation, ThermalPreparation):
@@ -86,11 +89,6 @@ class FluctuationEstimator(GradientEstimator):
                     f"shots: the covariances of 'fluctuations' take at least {_FEWEST_SHOTS} shots{each}, "
                     f"expected {_FEWEST_SHOTS * replicates} or more, got {shots}"
                 )
-
-    @property
-    def measures_fluctuations(self) -> bool:
-        """Whether gradients are thermal covariances: always true."""
-        return True
 
     @property
     def temperature(self) -> float:

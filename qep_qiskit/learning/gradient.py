@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.chosen_phases import cost_of_phases, unit_of_signals, wanted_phases, without_frozen_groups
-from qep_qiskit.learning.contrast import Contrast
+from qep_qiskit.learning.contrast import FLUCTUATIONS, LINEAR_RESPONSE, NUDGELESS, Contrast
 from qep_qiskit.learning.diagnostics import diagnose
 from qep_qiskit.learning.error_signals import signal_batch
 from qep_qiskit.learning.free_phase import FreePhase, measure_free
@@ -50,8 +51,10 @@ from qep_qiskit.preparation import (
     WarmStartArrays,
     prepared,
 )
+from qep_qiskit.preparation.linear_response import LinearlyResponding
 
 _FEWEST_COUPLED = 2
+_NEEDED = {FLUCTUATIONS: "a FluctuationEstimator", LINEAR_RESPONSE: "a LinearResponseEstimator"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -95,7 +98,7 @@ class GradientEstimator:
 
     Raises:
         ConfigError: Shots are not None and no whole number of at least 1; shots per group do not fit the groups, or
-            are given with ``"per_weight"``; or the contrast is ``"fluctuations"``.
+            are given with ``"per_weight"``; or the contrast has no nudges, or the preparation no nudged states.
 
     Example:
         >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
@@ -107,6 +110,9 @@ class GradientEstimator:
         >>> dict(zip(network.layout.names, estimate.gradient.round(3).tolist()))
         {'J[0,1]': -0.389, 'h[0]': 0.153, 'h[1]': 0.843, 'b[0]': -0.112, 'b[1]': -0.495}
     """
+
+    nudgeless: ClassVar[str | None] = None
+    """The kind of contrast without nudges that this class estimates, or None for contrasts of nudged phases."""
 
     hamiltonian: NudgedHamiltonian
     preparation: Preparation
@@ -121,8 +127,7 @@ class GradientEstimator:
     trained_only: bool = False
 
     def __post_init__(self) -> None:
-        if (self.contrast.kind == "fluctuations") != self.measures_fluctuations:
-            raise ConfigError("kind: 'fluctuations' needs a FluctuationEstimator, which takes no other kind")
+        self._check_contrast()
         given = per_group(self.shots, 1)
         self._check_coupling(given)
         for shots in (*given, self.test_shots):
@@ -134,6 +139,18 @@ class GradientEstimator:
         if len(given) != len(self.measurement_plan.groups):
             names = ", ".join(group.name for group in self.measurement_plan.groups)
             raise ConfigError(f"measurement: expected shots for the groups {names}, got {amount(len(given), 'number')}")
+
+    def _check_contrast(self) -> None:
+        """Check that this class estimates the kind of contrast, and that the preparation has nudged states for it."""
+        kind = self.contrast.kind
+        if (kind if kind in NUDGELESS else None) != self.nudgeless:
+            needed = kind if kind in NUDGELESS else self.nudgeless
+            raise ConfigError(f"kind: '{needed}' needs {_NEEDED[str(needed)]}, which takes no other kind")
+        if isinstance(self.preparation, LinearlyResponding) and kind != LINEAR_RESPONSE:
+            raise ConfigError(
+                f"kind: a neural state answers a nudge at beta = 0 only, by its linear response; expected "
+                f"'{LINEAR_RESPONSE}', got '{kind}'"
+            )
 
     def _check_coupling(self, given: Sequence[int | None]) -> None:
         """Check that error bars of a loss of a batch can be had: samples are no independent repeats of it."""
@@ -151,11 +168,6 @@ class GradientEstimator:
             raise ConfigError(
                 "remove_signal_bias: goes with a loss of single samples; with a loss over a batch leave it out"
             )
-
-    @property
-    def measures_fluctuations(self) -> bool:
-        """Whether gradients are thermal covariances instead of contrasts."""
-        return False
 
     @property
     def measurement_plan(self) -> MeasurementPlan:

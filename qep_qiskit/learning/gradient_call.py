@@ -12,8 +12,7 @@ from qep_qiskit.core.errors import ConfigError, DataError, NetworkError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import Executor, RequestKey, StatevectorExecutor
 from qep_qiskit.learning.contrast import Contrast
-from qep_qiskit.learning.fluctuations import FluctuationEstimator
-from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.learning.estimators import estimator_of
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.gradient_monitor import check_estimate
 from qep_qiskit.measurement import run_measurements
@@ -70,12 +69,11 @@ def gradient(
     """
     hamiltonian = NudgedHamiltonian(network, cost)
     contrast = contrast or Contrast(beta=1e-3 if shots is None else 0.1)
-    kind = FluctuationEstimator if contrast.kind == "fluctuations" else GradientEstimator
     if preparation is None:
         if not network.num_qubits:
             raise ConfigError("preparation: a network of atoms needs a GaussianPreparation or EquilibriumPreparation")
         preparation = ExactSearch() if hamiltonian.is_classical else ExactPreparation()
-    estimator = kind(
+    estimator = estimator_of(contrast.kind)(
         hamiltonian=hamiltonian,
         preparation=preparation,
         contrast=contrast,

@@ -125,7 +125,7 @@ BAD = {
     "fluctuations in shots": ((THERMAL, FLUCTUATIONS), "use measurement.shots = 'exact'"),
     "fluctuations by pilots": (
         (CLASSICAL, THERMAL, FLUCTUATIONS, "contrast.beta='auto'"),
-        "'fluctuations' have no nudges, which contrast.beta = 'auto' would choose by",
+        "'fluctuations' has no nudges, which contrast.beta = 'auto' would choose by",
     ),
     "pilots of certain spins": ((CLASSICAL, "contrast.beta='auto'"), "have no shot noise to weigh"),
     "noise": ((THERMAL, "execution.noise={readout=0.1}"), "thermal states are sampled without circuits"),
