@@ -41,6 +41,9 @@ def test_config_runs_in_a_small_variant(path, tmp_path, capsys):
     if load_config(path).execution.backend.startswith("fake_"):
         pytest.importorskip("qiskit_ibm_runtime")
     small = ["training.epochs=1"]
+    if load_config(path).preparation.kind == "neural":
+        pytest.importorskip("netket")
+        small += ["network.shape=[2, 2]", "preparation.samples=512", "preparation.chains=16"]
     if load_config(path).task.kind == "digits":
         small += ["training.batch_size=1437", "task.test_size=10", "preparation.steps=2", "preparation.total_time=0.4"]
     if load_config(path).task.kind == "phases":

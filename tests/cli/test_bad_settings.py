@@ -41,8 +41,8 @@ CHOICES = [
     ("network.graph='star'", "network.graph: expected 'chain', 'ring'"),
     (
         "preparation.kind='magic'",
-        "preparation.kind: expected one of 'exact', 'annealing', 'thermal', 'adiabatic', 'variational', 'gaussian', "
-        "'equilibrium', got 'magic'",
+        "preparation.kind: expected one of 'exact', 'annealing', 'thermal', 'adiabatic', 'variational', 'neural', "
+        "'gaussian', 'equilibrium', got 'magic'",
     ),
     ("preparation={kind='adiabatic', ramp='steep'}", "preparation.ramp: expected 'linear', 'cosine' or 'smoothstep'"),
     ("preparation={kind='adiabatic', order=3}", "preparation.order: expected 1 or 2, got 3"),
@@ -91,7 +91,10 @@ SHOTS_AND_NUDGES = [
     ("contrast.beta=0", "contrast.beta: expected a number other than zero"),
     ("contrast.beta=0.0", "contrast.beta: expected a number other than zero"),
     ("contrast.beta=-0.3", "contrast.beta: symmetric uses both signs"),
-    ("contrast.kind='two_sided'", "contrast.kind: expected 'one_sided', 'symmetric', 'four_point' or 'fluctuations'"),
+    (
+        "contrast.kind='two_sided'",
+        "contrast.kind: expected 'one_sided', 'symmetric', 'four_point', 'fluctuations' or 'linear_response'",
+    ),
 ]
 
 NOT_NUMBERS = [

@@ -66,9 +66,10 @@ def test_error_bars_of_neural_states_are_those_of_repeats(operator, rng):
     """Eight frustrated spins: gradient, cost and outputs of independent repeats scatter about the exact ones."""
     hamiltonian, weights = frustrated(complete(8), (2, 5), rng, operator=operator, spread=0.35)
     first = estimate(hamiltonian, weights, neural(tolerance=1e-5, on_unconverged="go_on"))
-    again, found = neural(steps=10, on_unconverged="go_on"), []
-    for number in range(1, 101):
-        found.append(estimate(hamiltonian, weights, again, number=number, warm_start=first.warm_start))
+    again = neural(steps=10, on_unconverged="go_on")
+    found = [
+        estimate(hamiltonian, weights, again, number=number, warm_start=first.warm_start) for number in range(1, 101)
+    ]
     exact = exact_gradient(hamiltonian, weights, X, Y)
     gradients, claimed = np.array([one.gradient for one in found]), np.array([one.variance for one in found])
     assert mean_p_value(gradients, exact.gradient) > LIMIT
@@ -104,7 +105,7 @@ def test_warm_starts_take_fewer_steps(rng):
     assert second.diagnostics.evaluations <= 60 < first.diagnostics.evaluations
     again = estimate(hamiltonian, weights, neural(), number=1, warm_start=first.warm_start)
     assert np.array_equal(second.gradient, again.gradient)
-    with pytest.raises(UnconvergedError, match="2 of 2 states, tolerance 1.0e-09; sample 0: N Var"):
+    with pytest.raises(UnconvergedError, match=r"2 of 2 states, tolerance 1.0e-09; sample 0: N Var"):
         estimate(hamiltonian, weights, neural(steps=10, tolerance=1e-9, on_unconverged="stop"))
 
 
@@ -123,7 +124,7 @@ def test_neural_states_have_no_nudged_phases(case, rng):
 
 
 def test_what_has_no_linear_response_is_refused(rng):
-    hamiltonian, weights = frustrated(chain(3), (1,), rng)
+    hamiltonian, _ = frustrated(chain(3), (1,), rng)
 
     def refused(message, problem=hamiltonian, **options):
         given = {"preparation": ExactPreparation(), "contrast": RESPONSE, "shots": None} | options
