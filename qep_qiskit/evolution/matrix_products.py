@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import InitVar, dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 
 import numpy as np
@@ -19,6 +19,7 @@ from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from qep_qiskit.core.clifford import CliffordBasis, Gate
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.jobs import in_processes, one_blas_thread
 from qep_qiskit.core.memory import require_bytes
 from qep_qiskit.core.operators import Basis, CommutingGroup, LocalBasis
 from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
@@ -56,17 +57,16 @@ def evolve_as_matrix_products(
         ResourceError: The states do not fit in memory.
     """
     require_matrix_products(program.num_qubits, limits, len(parameters))
+    with one_blas_thread():
+        return in_processes(partial(_evolved, program, limits), list(parameters))
+
+
+def _evolved(program: LayerProgram, limits: BondLimits, row: NDArray) -> MatrixProductState:
     order = site_order(program)
-    start = program.initial[list(order)]
-
-    def evolved(row: NDArray) -> MatrixProductState:
-        state = EvolvingState.product(start, limits)
-        gates = _Gates(state, order)
-        for layer in program.layers:
-            gates.apply_layer(program, layer, row)
-        return gates.finished()
-
-    return [evolved(row) for row in parameters]
+    gates = _Gates(EvolvingState.product(program.initial[list(order)], limits), order)
+    for layer in program.layers:
+        gates.apply_layer(program, layer, row)
+    return gates.finished()
 
 
 def in_basis(state: MatrixProductState, basis: Basis, limits: BondLimits) -> MatrixProductState:
