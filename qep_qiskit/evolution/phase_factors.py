@@ -13,10 +13,11 @@ from qep_qiskit.core.transforms import num_qubits_of, walsh_hadamard_of_columns
 _TABLE_AMPLITUDES = 1 << 17
 _SIGNS_UP_TO_QUBITS = 10
 _SIGN_MULTIPLICATIONS = 1 << 18
+_ANGLES_TOGETHER = 1 << 13
 
 
-def phase_factors(angles: NDArray, out: NDArray | None = None) -> NDArray:
-    """Compute exp(-i theta) by the tangent of half the angle.
+def phase_factors(angles: NDArray, out: NDArray | None = None, scale: float = 1.0) -> NDArray:
+    """Compute exp(-i scale theta) by the tangent of half the angle.
 
     One function of the angle gives both parts, and numpy computes tangents ten times faster than sines. The result has
     modulus one to rounding for any size of the tangent.
@@ -24,16 +25,36 @@ def phase_factors(angles: NDArray, out: NDArray | None = None) -> NDArray:
     Args:
         angles: Angles theta in radians, any shape.
         out: Buffer for the result, of the same shape, or None.
+        scale: Factor on the angles.
     """
     library = library_of(angles)
-    tangent = library.tan(0.5 * angles)
     phases = library.empty(angles.shape, dtype=complex_like(angles)) if out is None else out
+    if library is not np or angles.size <= _ANGLES_TOGETHER or not (_is_flat(angles) and _is_flat(phases)):
+        _write_phases(angles, phases, scale)
+        return phases
+    flat, target = angles.reshape(-1), phases.reshape(-1)
+    for start in range(0, len(flat), _ANGLES_TOGETHER):
+        piece = slice(start, start + _ANGLES_TOGETHER)
+        _write_phases(flat[piece], target[piece], scale)
+    return phases
+
+
+def _is_flat(array: NDArray) -> bool:
+    return bool(array.flags.c_contiguous)
+
+
+def _write_phases(angles: NDArray, phases: NDArray, scale: float) -> None:
+    """Write phases of few angles: their intermediate numbers stay in the cache, in memory that is not fresh."""
+    library = library_of(angles)
+    tangent = angles * (0.5 * scale)
+    library.tan(tangent, out=tangent)
     square = tangent * tangent
-    inverse = 1.0 / (1.0 + square)
-    library.multiply(1.0 - square, inverse, out=phases.real)
+    inverse = 1.0 + square
+    library.divide(1.0, inverse, out=inverse)
+    library.subtract(1.0, square, out=square)
+    library.multiply(square, inverse, out=phases.real)
     tangent *= inverse
     library.multiply(tangent, -2.0, out=phases.imag)
-    return phases
 
 
 @lru_cache(maxsize=64)
@@ -124,10 +145,10 @@ class PhaseFactors:
         if self.table is not None:
             return self.table[layer]
         if self._common is not None:
-            diagonal, factors = self._common
-            return phase_factors(diagonal * factors[layer])
-        diagonal = diagonals(self._masks, self._angles[layer], self._num_qubits)
-        return phase_factors(diagonal, out if out is not None and out.shape == diagonal.shape else None)
+            diagonal, scale = self._common[0], self._common[1][layer]
+        else:
+            diagonal, scale = diagonals(self._masks, self._angles[layer], self._num_qubits), 1.0
+        return phase_factors(diagonal, out if out is not None and out.shape == diagonal.shape else None, scale)
 
 
 class _ProductPhaseFactors:

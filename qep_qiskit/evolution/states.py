@@ -169,10 +169,11 @@ class _Plan:
             for row in range(len(out))
         ]
         out[:] = self.start
-        spare = self.arithmetic.empty((out.shape[1], 1))
+        spare, *buffers = (self.arithmetic.empty((out.shape[1], 1)) for _ in range(1 + len(self.stacks)))
         for operation in [*self.operations, *self.last]:
             if isinstance(operation, Multiply):
-                phases = [factor.of_layer(operation.layer) for factor in self.common[operation.stack]]
+                common = zip(self.common[operation.stack], buffers, strict=False)
+                phases = [factor.of_layer(operation.layer, out=buffer) for factor, buffer in common]
             for row, state in enumerate(out):
                 batch = Batch(state[:, None], spare)
                 if not isinstance(operation, Multiply):

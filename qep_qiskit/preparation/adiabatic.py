@@ -121,7 +121,7 @@ class AdiabaticPreparation(Ramp):
         sizes = np.insert(np.abs(coefficients), 0, strongest, axis=1)
         state, worst = np.unravel_index(sizes.argmax(), sizes.shape)
         largest = float(sizes[state, worst])
-        string = ["the driver", *(str(string) for group in groups for string in group.terms)][int(worst)]
+        string = ["the driver", *(string for group in groups for string in group.terms)][int(worst)]
         warn(
             CoarseTrotterWarning,
             f"the Trotter step no longer resolves the coefficients (dt * coefficient should stay below {_COARSE}); use "
@@ -133,11 +133,8 @@ class AdiabaticPreparation(Ramp):
         )
 
     def _warn_if_reversed(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> None:
-        terms = [string for group in groups for string in group.terms]
-        fields = [
-            position for position, string in enumerate(terms) if string == PauliString.of("X", max(string.max_qubit, 0))
-        ]
-        reversed_ = int((self.driver_field * coefficients[:, fields].sum(axis=1) > 0).sum())
+        fields = coefficients[:, _fields_along_x(tuple(groups))]
+        reversed_ = int((self.driver_field * fields.sum(axis=1) > 0).sum())
         warn(
             ReversedDriverWarning,
             f"the fields along X point against the driver -({self.driver_field:g}) sum X: the ramp runs through a "
@@ -147,6 +144,13 @@ class AdiabaticPreparation(Ramp):
             affected=reversed_,
             of=len(coefficients),
         )
+
+
+@lru_cache(maxsize=32)
+def _fields_along_x(groups: tuple[CommutingGroup, ...]) -> list[int]:
+    """Return the positions of the terms that are one X, among the terms of all groups."""
+    terms = [string for group in groups for string in group.terms]
+    return [place for place, string in enumerate(terms) if string == PauliString.of("X", max(string.max_qubit, 0))]
 
 
 @lru_cache(maxsize=32)
