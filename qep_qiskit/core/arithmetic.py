@@ -64,6 +64,8 @@ DOUBLE = Arithmetic()
 
 def library_of(array: NDArray) -> Any:
     """Return the module that an array belongs to; numpy for classes that derive from its arrays elsewhere."""
+    if type(array) is np.ndarray:
+        return np
     found = sys.modules[type(array).__module__.partition(".")[0]]
     return found if hasattr(found, "matmul") else np
 
