@@ -157,6 +157,7 @@ if TYPE_CHECKING:
     from qep_qiskit.preparation import Ansatz as Ansatz
     from qep_qiskit.preparation import ChainGroundState as ChainGroundState
     from qep_qiskit.preparation import ConvergenceReport as ConvergenceReport
+    from qep_qiskit.preparation import DmrgPreparation as DmrgPreparation
     from qep_qiskit.preparation import ExactPreparation as ExactPreparation
     from qep_qiskit.preparation import FixedAnsatz as FixedAnsatz
     from qep_qiskit.preparation import HamiltonianFamily as HamiltonianFamily

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from qep_qiskit.learning import GradientEstimate
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.finite_differences import finite_differences, idle_names
 from qep_qiskit.measurement import run_measurements
+from qep_qiskit.preparation import DmrgPreparation
 from qep_qiskit.tasks import Dataset
 
+_EXACT_UP_TO_SPINS = 20
 _FAR = 0.1
 _SIGMAS = 4.0
 
@@ -29,6 +32,8 @@ def compare_exact(
 ) -> dict[str, Any]:
     """Add the exact gradient (beta to 0) and the exact contrast (same beta) to the rows.
 
+    Matrix product states of more spins than can be diagonalised are compared with those of twice the bond dimension.
+
     Args:
         experiment: The run.
         weights: Shape (weights,).
@@ -40,7 +45,9 @@ def compare_exact(
         Facts about the comparison, for the printed result.
     """
     hamiltonian = experiment.estimator.hamiltonian
-    config = experiment.config
+    config, preparation = experiment.config, experiment.estimator.preparation
+    if isinstance(preparation, DmrgPreparation) and hamiltonian.num_qubits > _EXACT_UP_TO_SPINS:
+        return _compare_finer(experiment, preparation.finer, weights, sample, estimate, rows)
     states: dict[str, Any] = {
         "level": config.preparation.target_level,
         "temperature": config.preparation.state_temperature,
@@ -56,6 +63,29 @@ def compare_exact(
         row["exact_contrast"] = float(finite_beta)
         row["pull"] = (row["gradient"] - row["exact"]) / error if error else None
     return {"exact_cost": exact.cost, **_distance(estimate.gradient, exact.gradient)}
+
+
+def _compare_finer(
+    experiment: Experiment,
+    finer: DmrgPreparation,
+    weights: NDArray,
+    sample: Dataset,
+    estimate: GradientEstimate,
+    rows: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Add the contrast of matrix product states of a larger bond dimension, without shot noise, to the rows."""
+    estimator = replace(experiment.estimator, preparation=finer, shots=None)
+    work = estimator.estimate(weights, sample.inputs, sample.targets, RequestKey("compare", 0))
+    contrast = run_measurements(work, experiment.executor)[0]
+    for row, value in zip(rows, contrast.gradient, strict=True):
+        error = row["standard_error"]
+        row["finer_contrast"] = float(value)
+        row["pull"] = (row["gradient"] - float(value)) / error if error else None
+    return {
+        "finer_bond_dimension": finer.max_bond_dimension,
+        "finer_discarded_weight": contrast.diagnostics.discarded,
+        **_distance(estimate.gradient, contrast.gradient),
+    }
 
 
 def require_differences(experiment: Experiment) -> None:

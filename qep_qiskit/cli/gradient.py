@@ -169,6 +169,8 @@ def _compared(summary: dict[str, Any]) -> Iterator[str]:
     by_differences = "finite_difference_agrees" in summary
     if summary.get("cosine") is not None:
         reference = "finite differences of the reported cost" if by_differences else "the exact gradient"
+        if "finer_bond_dimension" in summary:
+            reference = f"the contrast with bonds of {summary['finer_bond_dimension']}"
         yield f"against {reference}: relative error {summary['relative_error']:.3g}, cosine {summary['cosine']:.6f}"
     if by_differences and not summary["finite_difference_agrees"]:
         yield (

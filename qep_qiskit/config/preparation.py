@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
+from qep_qiskit.config.dmrg import DmrgConfig
 from qep_qiskit.config.execution import ExecutionConfig
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.neural import NeuralConfig
@@ -246,6 +247,7 @@ PREPARATIONS = section_registry(
     "preparations",
     PreparationSection,
     ExactConfig,
+    DmrgConfig,
     AnnealingConfig,
     ThermalConfig,
     AdiabaticConfig,

@@ -249,8 +249,8 @@ def local_basis_of(group: CommutingGroup) -> LocalBasis:
     if not isinstance(group.basis, LocalBasis):
         raise ConfigError(
             f"group {group.name}: matrix product states are measured after rotations of single qubits, in a basis of "
-            "letters X, Y and Z, one a qubit; this basis couples qubits: give the network such bases, or use another "
-            "preparation"
+            "letters X, Y and Z, one a qubit, and this basis couples qubits; Pauli networks take grouping = "
+            "'qubit_wise', other networks another preparation or backend"
         )
     return group.basis
 

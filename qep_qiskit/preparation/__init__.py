@@ -8,6 +8,7 @@ from qep_qiskit.preparation.ansaetze import HamiltonianVariational as Hamiltonia
 from qep_qiskit.preparation.ansaetze import HardwareEfficient as HardwareEfficient
 from qep_qiskit.preparation.classical import ExactSearch as ExactSearch
 from qep_qiskit.preparation.classical import exact_preparation as exact_preparation
+from qep_qiskit.preparation.dmrg import DmrgPreparation as DmrgPreparation
 from qep_qiskit.preparation.exact import ExactPreparation as ExactPreparation
 from qep_qiskit.preparation.free_fermions import ChainGroundState as ChainGroundState
 from qep_qiskit.preparation.free_fermions import chain_term_means as chain_term_means

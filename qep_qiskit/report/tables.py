@@ -19,6 +19,7 @@ _MISSING = "-"
 _SUSPICIOUS_PULL = 4.0
 _COMPARED = {
     "exact": "exact",
+    "finer_contrast": "bonds doubled",
     "finite_difference": "finite diff.",
     "finite_difference_error": "±",
     "pull": "pull",
@@ -115,9 +116,9 @@ def gradient_table(rows: Sequence[Mapping[str, object]], *, title: str | None = 
 
     Args:
         rows: One mapping for each weight: `name`, `value`, `gradient`, `standard_error` (None when exact), and where
-            known `exact` (the exact gradient), `finite_difference` with `finite_difference_error`, `pull` (difference
-            to either in standard errors) and `trainable` (True by default). Columns without any value are left out;
-            frozen weights are dimmed, and pulls beyond 4 are bold.
+            known `exact` (the exact gradient), `finer_contrast` (that of a larger bond dimension), `finite_difference`
+            with `finite_difference_error`, `pull` (difference to one of them in standard errors) and `trainable` (True
+            by default). Columns without any value are left out; frozen weights are dimmed, and pulls beyond 4 are bold.
         title: Line above the table.
     """
     table = FittedTable(title)

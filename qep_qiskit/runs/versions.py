@@ -11,7 +11,7 @@ from typing import Any
 from qep_qiskit.core.errors import ConfigError, RunFolderError
 
 _STAMPED = ("qep_qiskit", "qiskit", "qiskit-aer", "numpy", "scipy")
-_OPTIONAL = ("qiskit-ibm-runtime", "scikit-learn", "jax", "torch")
+_OPTIONAL = ("qiskit-ibm-runtime", "scikit-learn", "jax", "torch", "physics-tenpy")
 _OF_FORMATS = ("qep_qiskit", "qiskit")
 
 
