@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.config import Experiment
-from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError, ResourceError
+from qep_qiskit.core.memory import require_memory
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import GradientEstimate
 from qep_qiskit.learning.exact_gradient import exact_gradient
@@ -19,6 +20,8 @@ from qep_qiskit.preparation import DmrgPreparation
 from qep_qiskit.tasks import Dataset
 
 _EXACT_UP_TO_SPINS = 20
+_BYTES_OF_LANCZOS = 16 * 26  # for every amplitude
+_BYTES_OF_SEARCH = 8 * 6
 _FAR = 0.1
 _SIGMAS = 4.0
 
@@ -46,7 +49,7 @@ def compare_exact(
     """
     hamiltonian = experiment.estimator.hamiltonian
     config, preparation = experiment.config, experiment.estimator.preparation
-    if isinstance(preparation, DmrgPreparation) and hamiltonian.num_qubits > _EXACT_UP_TO_SPINS:
+    if isinstance(preparation, DmrgPreparation) and not _can_be_exact(experiment):
         return _compare_finer(experiment, preparation.finer, weights, sample, estimate, rows)
     states: dict[str, Any] = {
         "level": config.preparation.target_level,
@@ -63,6 +66,33 @@ def compare_exact(
         row["exact_contrast"] = float(finite_beta)
         row["pull"] = (row["gradient"] - row["exact"]) / error if error else None
     return {"exact_cost": exact.cost, **_distance(estimate.gradient, exact.gradient)}
+
+
+def _can_be_exact(experiment: Experiment) -> bool:
+    return experiment.config.network.is_in_space or experiment.network.num_qubits <= _EXACT_UP_TO_SPINS
+
+
+def require_exact(experiment: Experiment) -> None:
+    """Check that there is something to compare with, before anything is measured.
+
+    Raises:
+        ResourceError: States are too many to diagonalise the Hamiltonian, and are no matrix product states.
+    """
+    is_classical = experiment.estimator.hamiltonian.is_classical
+    matrices = experiment.config.preparation.state_temperature is not None and not is_classical
+    if _can_be_exact(experiment) or isinstance(experiment.estimator.preparation, DmrgPreparation):
+        return
+    try:
+        require_memory(
+            experiment.network.num_qubits,
+            _BYTES_OF_SEARCH if is_classical else _BYTES_OF_LANCZOS,
+            "--compare exact: diagonalisation",
+            bits_per_qubit=2 if matrices else 1,
+        )
+    except ResourceError as error:
+        raise ResourceError(
+            f"{error}; preparation.kind = 'dmrg' is compared with twice its bond dimension instead"
+        ) from None
 
 
 def _compare_finer(

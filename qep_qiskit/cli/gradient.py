@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from qep_qiskit.cli.agreement import agreement
-from qep_qiskit.cli.comparison import compare_exact, compare_finite_difference, require_differences
+from qep_qiskit.cli.comparison import compare_exact, compare_finite_difference, require_differences, require_exact
 from qep_qiskit.cli.source import checked_sample, open_source
 from qep_qiskit.config import Experiment
 from qep_qiskit.core.amounts import amount
@@ -30,6 +30,7 @@ from qep_qiskit.runs.questions import answer_to
 from qep_qiskit.tasks import Dataset
 
 _ROUGH = {"approximate": "standard errors of the gradient", "cost_approximate": "that of the cost"}
+_CHECKS = {"exact": require_exact, "finite-difference": require_differences}
 _COMPARISONS = {"exact": compare_exact, "finite-difference": compare_finite_difference}
 
 
@@ -37,8 +38,8 @@ def run(options: argparse.Namespace) -> int:
     """Measure the gradient, compare it if requested, and print it."""
     experiment, weights = open_source(options.config, options.overrides)
     sample = experiment.task.train.take(checked_sample(experiment, options.sample))
-    if options.compare == "finite-difference":
-        require_differences(experiment)
+    if options.compare is not None:
+        _CHECKS[options.compare](experiment)
     log = WarningLog()
     log.merge(experiment.warnings)
     key = RequestKey("gradient", options.sample)
