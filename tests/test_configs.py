@@ -44,6 +44,9 @@ def test_config_runs_in_a_small_variant(path, tmp_path, capsys):
     if load_config(path).preparation.kind == "neural":
         pytest.importorskip("netket")
         small += ["network.shape=[2, 2]", "preparation.samples=512", "preparation.chains=16"]
+    if load_config(path).preparation.kind == "dmrg":
+        pytest.importorskip("tenpy")
+        small += ["preparation.max_bond_dimension=2", "preparation.on_unconverged='go_on'", "preparation.max_sweeps=1"]
     if load_config(path).task.kind == "digits":
         small += ["training.batch_size=1437", "task.test_size=10", "preparation.steps=2", "preparation.total_time=0.4"]
     if load_config(path).task.kind == "phases":

@@ -26,9 +26,10 @@ class DmrgConfig(PreparationSection):
     """Squared Schmidt coefficients below are dropped, also where the bond dimension allows more."""
     max_sweeps: int = same_as(DmrgPreparation, "max_sweeps")
     """Largest number of sweeps for a state, each to the last bond and back."""
-    energy_tolerance: float = same_as(DmrgPreparation, "energy_tolerance")
+    energy_tolerance: float | None = same_as(DmrgPreparation, "energy_tolerance")
     """Change of the energy by a sweep, over the largest coefficient, below which sweeps end; they also end where it is
-    below the weight that truncation discards."""
+    below the weight that truncation discards. By default 1e-8, or the square of 3e-4 of the nudge if that is
+    smaller."""
     tolerance: float = same_as(DmrgPreparation, "tolerance")
     """Weight discarded by truncation, summed over bonds, above which a state is not converged."""
     order: Literal["reverse_cuthill_mckee"] | list[int] = same_as(DmrgPreparation, "order")

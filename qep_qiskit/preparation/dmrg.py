@@ -29,9 +29,11 @@ from qep_qiskit.preparation.interface import (
     WarmStart,
     check_level,
 )
+from qep_qiskit.preparation.resolution import WANTED, units_of
 from qep_qiskit.preparation.tensor_solver import Minimum, TensorSolver, site_order
 
 _START_BOND = 2
+_FREE_TOLERANCE = 1e-8
 _ENTRIES, _BONDS = "tensor_entries", "tensor_bonds"  # names of the arrays of a warm start
 
 Levels = tuple[Minimum, ...]
@@ -61,7 +63,8 @@ class DmrgPreparation:
         cutoff: Squared Schmidt coefficients below are dropped, also where the bond dimension allows more.
         max_sweeps: Largest number of sweeps, each to the last bond and back.
         energy_tolerance: Sweeps end when one changes the energy, over the largest coefficient, by less than this, or
-            by less than the weight that truncation discards.
+            by less than the weight that truncation discards. None: 1e-8, or the square of 3e-4 of the nudge, over the
+            largest coefficient, where that is less.
         tolerance: Discarded weight above which a state has not converged.
         order: The spins in the order of the sites, or ``"reverse_cuthill_mckee"``, which places spins that share a
             term close to each other.
@@ -81,7 +84,7 @@ class DmrgPreparation:
     max_bond_dimension: Count = 32
     cutoff: NotNegative = 1e-12
     max_sweeps: Count = 20
-    energy_tolerance: NotNegative = 1e-9
+    energy_tolerance: NotNegative | None = None
     tolerance: Positive = 1e-5
     order: Literal["reverse_cuthill_mckee"] | tuple[int, ...] = "reverse_cuthill_mckee"
     on_unconverged: Literal["warn", "stop", "go_on"] = "warn"
@@ -109,7 +112,6 @@ class DmrgPreparation:
             max_bond_dimension=self.max_bond_dimension,
             cutoff=self.cutoff,
             max_sweeps=self.max_sweeps,
-            energy_tolerance=self.energy_tolerance,
         )
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
@@ -123,16 +125,16 @@ class DmrgPreparation:
             ResourceError: TeNPy is not installed.
             UnconvergedError: States have not converged, and `on_unconverged` says to stop.
         """
-        solver = self.solver(family.paulis)
+        solver, energy_tolerance = self.solver(family.paulis), self._energy_tolerance(family)
         if isinstance(start.free, _LevelStates):
             free = start.free.levels
         else:
             firsts = self._first_states(solver, family.num_samples, start.arrays)
             free = tuple(
-                self._levels(solver, coefficients, first)
+                self._levels(solver, coefficients, first, energy_tolerance)
                 for coefficients, first in zip(family.free, firsts, strict=True)
             )
-        found = [self._nudged(solver, family, sample, levels) for sample, levels in enumerate(free)]
+        found = [self._nudged(solver, family, sample, levels, energy_tolerance) for sample, levels in enumerate(free)]
         report = self._report(family, found, free)
         self._judge(report, family, found)
         return PreparationResult(
@@ -146,21 +148,36 @@ class DmrgPreparation:
             warm_start=_packed(free, self._most_bonds(family.paulis[0].num_qubits)),
         )
 
-    def _levels(self, solver: TensorSolver, coefficients: NDArray, firsts: Sequence[MatrixProductState]) -> Levels:
+    def _energy_tolerance(self, family: HamiltonianFamily) -> float:
+        """Return the energy tolerance: a state that is off by an amplitude d has an energy that is off by d^2.
+
+        It follows the nudge, which moves a state by about its size over that of the Hamiltonian.
+        """
+        if self.energy_tolerance is not None:
+            return self.energy_tolerance
+        size = family.smallest_nudge * float(np.abs(family.nudge).max(initial=0.0)) or family.finest or 0.0
+        moved = size / float(units_of(family.free).max())
+        return min(_FREE_TOLERANCE, (WANTED * moved) ** 2) if moved else _FREE_TOLERANCE
+
+    def _levels(
+        self, solver: TensorSolver, coefficients: NDArray, firsts: Sequence[MatrixProductState], energy_tolerance: float
+    ) -> Levels:
         """Return minima of all levels up to the chosen one, each orthogonal to those below."""
         found: list[Minimum] = []
         for first in firsts:
-            found.append(solver.minimum(coefficients, first, [below.state for below in found]))
+            found.append(solver.minimum(coefficients, first, energy_tolerance, [below.state for below in found]))
         return tuple(found)
 
-    def _nudged(self, solver: TensorSolver, family: HamiltonianFamily, sample: int, free: Levels) -> list[Levels]:
+    def _nudged(
+        self, solver: TensorSolver, family: HamiltonianFamily, sample: int, free: Levels, energy_tolerance: float
+    ) -> list[Levels]:
         """Return the minima of all phases of a sample, each from the state at the next smaller nudge."""
         solved = {0.0: free}
         for beta in sorted((float(beta) for beta in family.betas), key=abs):
             if beta not in solved:
                 nearest = solved[max((b for b in solved if b * beta >= 0), key=abs)]
                 coefficients = family.free[sample] + beta * family.nudge[sample]
-                solved[beta] = self._levels(solver, coefficients, [level.state for level in nearest])
+                solved[beta] = self._levels(solver, coefficients, [level.state for level in nearest], energy_tolerance)
         return [solved[float(beta)] for beta in family.betas]
 
     def _first_states(

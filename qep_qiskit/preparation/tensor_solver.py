@@ -24,7 +24,8 @@ from qep_qiskit.outcomes.matrix_product import MatrixProductState
 
 _FEWEST_SITES = 3  # of two-site sweeps
 _KRYLOV_VECTORS = 20
-_WEIGHT_OF_OTHERS = 1e-20  # that Lanczos leaves in other states; once truncation discards more, TeNPy raises it
+_MOST_LEFT, _LEAST_LEFT = 1e-6, 1e-20  # weight of other states that Lanczos may leave at a bond
+_OF_TRUNCATION = 0.05  # the same as a part of what truncation discards
 _ROUNDING = 1e-14  # of the sum of all coefficients
 _NO_WEIGHT = 1e-15  # Schmidt coefficients below are rounding
 _IDENTITY, _REAL_Y = "Id", "iY"
@@ -59,7 +60,6 @@ class TensorSolver:
         max_bond_dimension: Largest bond dimension.
         cutoff: Squared Schmidt coefficients below are dropped.
         max_sweeps: Largest number of sweeps, each to the last bond and back.
-        energy_tolerance: Change of the energy by a sweep, over the largest coefficient, below which sweeps end.
     """
 
     strings: tuple[PauliString, ...]
@@ -67,16 +67,20 @@ class TensorSolver:
     max_bond_dimension: int
     cutoff: float
     max_sweeps: int
-    energy_tolerance: float
 
     def minimum(
-        self, coefficients: NDArray, start: MatrixProductState, lower: Sequence[MatrixProductState] = ()
+        self,
+        coefficients: NDArray,
+        start: MatrixProductState,
+        energy_tolerance: float,
+        lower: Sequence[MatrixProductState] = (),
     ) -> Minimum:
         """Return the state of lowest energy that sweeps find from a start, orthogonal to lower states.
 
         Args:
             coefficients: Shape (strings,), in energy.
             start: The first state.
+            energy_tolerance: Change of the energy by a sweep, over the largest coefficient, below which sweeps end.
             lower: States to be orthogonal to.
         """
         site = self._site()
@@ -87,12 +91,15 @@ class TensorSolver:
         engine = self._engine(psi, self._operator(coefficients, shift, site), below)
         energy, change, sweeps = np.inf, np.inf, 0
         discarded = enough = 0.0
-        while sweeps < self.max_sweeps and not abs(change) <= enough:
-            found, _ = engine.run_iteration()
-            sweeps += 1
-            change, energy = energy - float(found), float(found)
-            discarded = _discarded_by(engine)
-            enough = max(self.energy_tolerance, discarded) * unit + _ROUNDING * scale
+        with require_tenpy().tools.optimization.temporary_level("skip_arg_checks"):
+            while sweeps < self.max_sweeps and not abs(change) <= enough:
+                largest = float(engine.sweep())
+                found, sweeps = float(engine.update_stats["E_total"][-1]), sweeps + 1
+                change, energy = energy - found, found
+                discarded = _discarded_by(engine)
+                enough = max(energy_tolerance, discarded) * unit + _ROUNDING * scale
+                left = max(_OF_TRUNCATION * largest, (change / unit) ** 2)
+                engine.lanczos_params["P_tol"] = min(max(left, _LEAST_LEFT), _MOST_LEFT)
         return Minimum(
             state=self._from_tenpy(psi, discarded),
             energy=energy + shift,
@@ -143,7 +150,7 @@ class TensorSolver:
             },
             "combine": True,
             "diag_method": "lanczos",
-            "lanczos_params": {"N_max": _KRYLOV_VECTORS, "P_tol": _WEIGHT_OF_OTHERS},
+            "lanczos_params": {"N_max": _KRYLOV_VECTORS, "P_tol": _MOST_LEFT},
         }
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -10,12 +10,11 @@ seed = 3
 [task]
 kind = "xor"
 [network]
-graph = "lattice"
-shape = [2, 3]
+graph = "ring"
+num_spins = 4
 [preparation]
 kind = "dmrg"
 max_bond_dimension = 4
-energy_tolerance = 1e-6
 [measurement]
 shots = 50
 [contrast]
@@ -73,10 +72,11 @@ def test_trains_resumes_bit_for_bit_and_predicts(qep, spins, stopped, records, h
     assert records(halted) == records(here / "whole")
     assert warm_start(halted) == warm_start(here / "whole")
     assert "warm_start_tensor_entries" in warm_start(halted)
-    (here / "rows.csv").write_text("x0,x1\n1,1\n-1,1\n")
+    (here / "rows.csv").write_text("s0,s1\n1,1\n-1,1\n")
     assert len(qep("predict", "whole", "rows.csv", "--json").object["predictions"]) == 2
 
 
+@pytest.mark.deep
 def test_states_beyond_the_size_of_a_checkpoint_are_computed_again(
     qep, spins, stopped, records, here, warm_start, monkeypatch
 ):
@@ -92,7 +92,7 @@ def test_states_beyond_the_size_of_a_checkpoint_are_computed_again(
 @pytest.mark.deep
 def test_more_spins_than_can_be_diagonalised_are_compared_with_twice_the_bond_dimension(qep, spins):
     pytest.importorskip("tenpy")
-    wide = ("network.shape=[3,7]", "preparation.max_bond_dimension=8", "measurement.shots='exact'")
+    wide = ("network={graph='lattice',shape=[3,7]}", "preparation.max_bond_dimension=8", "measurement.shots='exact'")
     words = [word for text in wide for word in ("--set", text)]
     found = qep("gradient", spins, "--sample", 0, "--compare", "exact", "--json", *words).object
     assert found["finer_bond_dimension"] == 16
@@ -128,10 +128,10 @@ def test_bases_that_couple_qubits_are_one_line(refused, here):
     ("setting", "text"),
     [
         ("network.kind='classical_ising'", "preparation.kind: 'dmrg' is for quantum spins"),
-        ("preparation.order=[0,1]", "preparation.order: expected each of the spins 0 to 5 once, got [0, 1]"),
+        ("preparation.order=[0,1]", "preparation.order: expected each of the spins 0 to 3 once, got [0, 1]"),
         ("preparation.max_bond_dimension=0", "preparation.max_bond_dimension: expected at least 1, got 0"),
         ("network={graph='chain',num_spins=2}", "'dmrg' sweeps over pairs of at least 3 spins, got 2"),
-        ("preparation.level=64", "preparation.level: 64 is beyond the spectrum"),
+        ("preparation.level=16", "preparation.level: 16 is beyond the spectrum"),
     ],
 )
 def test_what_does_not_go_together_is_one_line(refused, spins, setting, text):
@@ -148,6 +148,10 @@ def test_bonds_that_cannot_hold_a_state_stop_a_run_with_the_number_to_try(refuse
 
 @pytest.mark.parametrize("kind", ["exact", "adiabatic"])
 def test_a_comparison_that_is_impossible_is_one_line_before_anything_runs(refused, spins, kind):
-    wide = [f"preparation={{kind='{kind}'}}", "network.shape=[6,10]", "execution.method='matrix_product_state'"]
+    wide = [
+        f"preparation={{kind='{kind}'}}",
+        "network={graph='lattice',shape=[6,10]}",
+        "execution.method='matrix_product_state'",
+    ]
     words = [word for text in wide for word in ("--set", text)]
     assert "does not fit in memory" in refused("gradient", spins, "--sample", 0, "--compare", "exact", *words)

@@ -121,7 +121,7 @@ def grouped(strings, size):
 @pytest.mark.deep(but=["1"])
 @pytest.mark.parametrize("level", [1, 2])
 def test_excited_levels_are_orthogonal_to_those_below(level):
-    case = entangled(chain(5), 2)
+    case = entangled(chain(4), 2)
     family, found, exact = compare(case, level=level)
     np.testing.assert_allclose(found.report.energies, exact.report.energies, atol=1e-9)
     got, wanted = means_of(family.groups, found.states), means_of(family.groups, exact.states)
@@ -131,16 +131,16 @@ def test_excited_levels_are_orthogonal_to_those_below(level):
 
 
 def test_shots_are_those_of_the_exact_state():
-    case = entangled(chain(6), 4)
+    case = entangled(chain(5), 4)
     family, found, exact = compare(case)
     for group in family.groups:
         outcomes = found.states.measured(group, np.array([2]), 20_000, np.random.default_rng(0))
-        counts = np.bincount(outcomes.bits[0, :, 0], minlength=64)
+        counts = np.bincount(outcomes.bits[0, :, 0], minlength=32)
         assert counts_p_value(counts, exact.states.probabilities(group, np.array([2]))[0]) > LIMIT
 
 
 def test_gradients_with_shots_are_those_of_exact_states_within_their_errors():
-    case = entangled(lattice(2, 4), 1)
+    case = entangled(lattice(2, 3), 1)
     wanted = contrast_of(ExactPreparation(), case)
     found = contrast_of(converged(), case)
     np.testing.assert_allclose(found.gradient, wanted.gradient, atol=1e-8)
@@ -163,7 +163,7 @@ def test_an_epoch_starts_from_the_last_one_and_comes_to_the_same_states():
 
 
 def test_bonds_too_small_for_a_state_are_named_with_the_number_to_try():
-    family = family_of(entangled(lattice(3, 3), 3), BETAS)
+    family = family_of(entangled(lattice(2, 4), 3), BETAS)
     small = {"seeds": Seeds(0), "max_bond_dimension": 2}
     with warns(TruncatedStateWarning, "raise preparation.max_bond_dimension", detail="3 of 3 states.*try 4") as given:
         found = DmrgPreparation(**small).prepare(family, WarmStart())
@@ -173,28 +173,23 @@ def test_bonds_too_small_for_a_state_are_named_with_the_number_to_try():
     with pytest.raises(UnconvergedError, match=r"discard .* of its weight\); try preparation.max_bond_dimension = 4"):
         DmrgPreparation(**small, on_unconverged="stop").prepare(family, WarmStart())
     exact = ExactPreparation().prepare(family, WarmStart()).report.energies
-    lost = [
-        DmrgPreparation(seeds=Seeds(0), max_bond_dimension=bond, on_unconverged="go_on")
-        .prepare(family, WarmStart())
-        .report.energies
-        - exact
-        for bond in (2, 4, 8)
-    ]
-    assert (lost[0] > 10 * lost[1]).all()
-    assert (lost[1] > 10 * lost[2]).all()
+    lost = found.report.energies - exact
+    assert (lost > 1e-4).all()
+    larger = DmrgPreparation(seeds=Seeds(0), max_bond_dimension=4, on_unconverged="go_on").prepare(family, WarmStart())
+    assert (larger.report.energies - exact < lost / 10).all()
 
 
 def test_sweeps_that_end_early_are_named():
-    family = family_of(entangled(lattice(3, 3), 3))
+    family = family_of(entangled(lattice(2, 4), 3))
     with warns(UnconvergedWarning, "raise preparation.max_sweeps", detail="sweep 1 still changes its energy"):
         DmrgPreparation(seeds=Seeds(0), max_sweeps=1).prepare(family, WarmStart())
 
 
 def test_any_order_gives_the_same_means(rng):
-    network, weights = random_network(lattice(2, 4), rng)
+    network, weights = random_network(lattice(2, 3), rng)
     case = Instance("order", network, weights, {})
     family = family_of(case)
-    orders = ["reverse_cuthill_mckee", tuple(range(8)), (3, 7, 0, 4, 1, 6, 2, 5)]
+    orders = ["reverse_cuthill_mckee", tuple(range(6)), (3, 0, 4, 1, 5, 2)]
     found = [means_of(family.groups, converged(order=order).prepare(family, WarmStart()).states) for order in orders]
     np.testing.assert_allclose(found[1:], [found[0]] * 2, atol=1e-8)
 
