@@ -79,15 +79,18 @@ SECTION = [
     ("preparation.energies='sampled'", "preparation.optimizer: 'bfgs' needs exact gradients"),
     ("preparation.optimizer='magic'", "preparation.optimizer: there is no 'magic'"),
     ("preparation.optimizer='optimizer'", "preparation.optimizer: there is no 'optimizer'"),
-    ("execution.max_bond_dimension=4", "execution.max_bond_dimension: goes with method = 'matrix_product_state' only"),
+    (
+        "execution.max_bond_dimension=4",
+        "execution.max_bond_dimension: goes with method = 'matrix_product_state' or backend = 'mps' only",
+    ),
     ("execution.max_bond_dimension=0", "execution.max_bond_dimension: expected at least 1, got 0"),
     ("execution={backend='statevector', method='density_matrix'}", "execution.method: does not go with"),
     ("execution={backend='statevector', measured_circuits=true}", "execution.measured_circuits: does not go with"),
     ("execution={backend='statevector', noise={readout=0.1}}", "execution.noise: 'statevector' is ideal; leave it out"),
     (
         "execution.backend='Statevector'",
-        "expected 'aer', 'statevector', 'fake_...', 'rehearse:ibm_...', 'ibm_...' or 'package.module:factory', got "
-        "'Statevector'",
+        "expected 'aer', 'statevector', 'mps', 'fake_...', 'rehearse:ibm_...', 'ibm_...' or "
+        "'package.module:factory', got 'Statevector'",
     ),
 ]
 
