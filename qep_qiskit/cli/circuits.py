@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,12 +20,14 @@ from qep_qiskit.core.files import write_atomically
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import lower
 from qep_qiskit.execution import RequestKey, measured_circuit
+from qep_qiskit.learning import evaluate
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.locality import locality
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.preparation import HamiltonianFamily, WarmStart, prepared
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.locality_table import locality_table
+from qep_qiskit.tasks import Dataset
 
 _DRAWING_WIDTH = 150
 
@@ -86,7 +88,8 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
     Args:
         experiment: A run whose preparation is a circuit.
         weights: Shape (weights,).
-        sample: Index of the training sample. Its error signals are those of the exact free state.
+        sample: Index of the training sample. Its error signals are those of the exact free state, or with the backend
+            ``mps`` of the free state that the circuits prepare.
 
     Raises:
         ConfigError: The preparation has no circuits, or the sample is out of range.
@@ -102,11 +105,10 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
     hamiltonian = experiment.estimator.hamiltonian
     data = experiment.task.train.take(checked_sample(experiment, sample))
     betas = sorted({0.0, *experiment.estimator.contrast.betas.tolist()}, key=lambda beta: (abs(beta), -beta))
-    level = experiment.config.preparation.target_level
     family = HamiltonianFamily(
         groups=hamiltonian.groups,
         free=hamiltonian.free_coefficients(weights, data.inputs),
-        nudge=exact_gradient(hamiltonian, weights, data.inputs, data.targets, level=level).nudge,
+        nudge=_nudge(experiment, weights, data),
         betas=np.array(betas),
         key=RequestKey("circuits", sample),
     )
@@ -120,6 +122,17 @@ def gradient_circuits(experiment: Experiment, weights: NDArray, sample: int) -> 
             name = f"{_phase_name(beta, betas)}_{group.name}"
             bound.name = name
             yield NamedCircuit(name, beta, group.name, bound, _read_for(experiment, beta, group))
+
+
+def _nudge(experiment: Experiment, weights: NDArray, data: Dataset) -> NDArray[np.float64]:
+    """Return the coefficients of the cost operator of some samples."""
+    hamiltonian = experiment.estimator.hamiltonian
+    if experiment.config.execution.where.kind == "mps":
+        ideal = replace(experiment.estimator, shots=None, test_shots=None)
+        found = evaluate(ideal, experiment.executor, weights, data, purpose="circuits", index=0)
+        return hamiltonian.nudge(hamiltonian.targets_of(data.inputs, data.targets), found.outputs)
+    level = experiment.config.preparation.target_level
+    return exact_gradient(hamiltonian, weights, data.inputs, data.targets, level=level).nudge
 
 
 def _read_for(experiment: Experiment, beta: float, group: CommutingGroup) -> str:
