@@ -168,6 +168,22 @@ class DocumentedBenchmark(Documented):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentedPlan(Documented):
+    """A cost estimate."""
+
+    def command_line(self, made: Path) -> list[str]:
+        """What is run; it writes no files."""
+        return super(DocumentedPlan, self).command_line(made)[:-2]
+
+    def numbers(self, made: Path, printed: str) -> dict[str, Any]:
+        """Costs of the run and of a step, and the figures of its largest program, without the names of its qubits."""
+        plan = json.loads(printed)
+        program = max(plan["programs"], key=lambda program: program["two_qubit_gates"])
+        figures = {name: value for name, value in program.items() if name not in ("qubits", "helpers", "surviving")}
+        return {"run": plan["run"], "step": plan["step"], "steps": plan["steps"], "program": figures}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentedSweep(Documented):
     """A table over a grid."""
 
@@ -268,6 +284,13 @@ DOCUMENTED: dict[str, Documented] = {
     "noisy_torino_6": noisy_gradient("fake_torino", 6),
     "noisy_brisbane_6": noisy_gradient("fake_brisbane", 6),
     "noisy_manila_4": noisy_gradient("fake_manila", 4),
+    "native_100_plan": DocumentedPlan(
+        command=("plan", "configs/native_100.toml", "--backend", "fake_torino", "--json"),
+        config="configs/native_100.toml",
+        takes_long=True,
+    ),
+    "bond_dimensions": benchmark("bond_dimensions"),
+    "wide_ramps": benchmark("wide_ramps", takes_long=True),
     "oscillator_grid": benchmark("oscillator_grid"),
     "oscillator_ramp": benchmark("oscillator_ramp"),
     "readout_errors": benchmark("readout_errors"),

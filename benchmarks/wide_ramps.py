@@ -28,7 +28,7 @@ from qep_qiskit.learning.locality import locality
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.preparation import DmrgPreparation
 
-SETTINGS = ((1, 2), (1, 4), (2, 4), (2, 8), (2, 16))
+SETTINGS = ((1, 2), (1, 4), (2, 4), (2, 8))
 TIME_STEP = 0.6
 FARTHEST = 4
 COLOURS = 3
