@@ -18,11 +18,11 @@ from qep_qiskit.cli import unattended, working
 from qep_qiskit.cli.main import main
 from qep_qiskit.config import executor
 from qep_qiskit.core import files
+from qep_qiskit.core.files import LineFile
 from qep_qiskit.device import ibm_client
 from qep_qiskit.device.ibm import IbmDevice
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.retries import RetryPolicy
-from qep_qiskit.runs.callbacks import MetricsFile
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.summary import write_numbers
 
@@ -32,7 +32,7 @@ CALLS = {
         (IbmDevice, ("why_closed", "remaining_seconds", "send", "find", "job_view", "fetch", "usage_seconds")),
         (JobLedger, ("keep_circuit", "intend", "posting", "submitted", "collected", "applied", "_transaction")),
         (RunFolder, ("save_state",)),
-        (MetricsFile, ("_write",)),
+        (LineFile, ("append",)),
     )
     for name in names
 }

