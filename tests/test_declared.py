@@ -15,7 +15,7 @@ OPTIONAL = {
     "distributed",
     "jax",
     "joblib",
-    "mlflow-skinny",
+    "mlflow",
     "netket",
     "pandas",
     "pyarrow",
@@ -27,7 +27,7 @@ OPTIONAL = {
     "torch",
     "urllib3",
 }
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "mlflow": "mlflow-skinny"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
 OWN = {"qep_qiskit", "loopback"} | {
     path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).glob("*.py")
 }

@@ -102,11 +102,15 @@ class TensorBoardConfig(Section):
             scene: What it is made for.
 
         Raises:
-            ConfigError: tensorboardX is missing.
+            ConfigError: tensorboardX is missing, or the folder cannot be made.
         """
         name = str(scene.config["name"]) if scene.folder is None else scene.folder.name
         inside = Path("tensorboard") / name if scene.folder is None else scene.folder / "tensorboard"
         folder = inside if self.folder is None else Path(self.folder) / name
+        try:
+            (folder.parent if self.folder is not None else Path()).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"folder: '{self.folder}' cannot be made ({error.strerror})") from error
         return TensorBoard(folder, steps=self.steps, config=scene.config, hyperparameters=scene.hyperparameters)
 
 
@@ -130,9 +134,9 @@ class MLflowConfig(Section):
             scene: What it is made for.
 
         Raises:
-            ConfigError: mlflow is missing.
+            ConfigError: mlflow is missing, or its store cannot be reached.
         """
-        return MLflow(
+        made = MLflow(
             tracking_uri=self.tracking_uri,
             experiment=self.experiment,
             run_name=self.run_name or str(scene.config["name"]),
@@ -140,6 +144,8 @@ class MLflowConfig(Section):
             config=scene.config,
             hyperparameters=scene.hyperparameters,
         )
+        made.connect()
+        return made
 
 
 class OwnCallbackConfig(OwnCode):

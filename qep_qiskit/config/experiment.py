@@ -113,7 +113,7 @@ class Experiment:
         """Return a trainer, new or continued from a state.
 
         Args:
-            callbacks: Callbacks of the trainer.
+            callbacks: Callbacks of the trainer, such as those of the configuration, `callbacks`.
             state: State to continue from; None for a new training.
             progress: Whether a notebook shows how far the training is.
         """

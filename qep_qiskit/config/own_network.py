@@ -56,6 +56,8 @@ class OwnNetwork(NetworkSection, OwnCode):
         """
         found = self.own_object(_KEY, self.make)
         network = found if _is_network(found) and not isinstance(found, type) else self._made(found, task)
+        if network.num_qubits < 1:
+            raise ConfigError(f"{_KEY}: expected '{self.make}' to be a network of qubits, got one without")
         if network.num_inputs != task.train.num_inputs:
             raise ConfigError(
                 f"{_KEY}: the network of '{self.make}' has {network.num_inputs} inputs, the task "
@@ -80,8 +82,6 @@ class OwnNetwork(NetworkSection, OwnCode):
         network = called(make, self.make, "network", task, key=_KEY, options_key="network.options", **self.options)
         if not _is_network(network):
             raise ConfigError(f"{_KEY}: expected '{self.make}' to return a network, got {type(network).__name__}")
-        if network.num_qubits < 1:
-            raise ConfigError(f"{_KEY}: expected '{self.make}' to return a network of qubits, got one without")
         return network
 
 

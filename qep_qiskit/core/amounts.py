@@ -25,8 +25,8 @@ def noun_of(count: float, noun: str) -> str:
         noun: The noun in the singular, with a regular plural.
 
     Example:
-        >>> noun_of(1, "job"), noun_of(0, "job")
-        ('job', 'jobs')
+        >>> noun_of(1, "job"), noun_of(0, "job"), noun_of(2, "batch"), noun_of(2, "epoch")
+        ('job', 'jobs', 'batches', 'epochs')
     """
     return noun if count == 1 else _plural(noun)
 
@@ -51,4 +51,5 @@ def there_are(count: int, noun: str) -> str:
 def _plural(noun: str) -> str:
     if noun.endswith("y") and noun[-2] not in "aeo":
         return f"{noun[:-1]}ies"
-    return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+    hisses = noun.endswith(("s", "x", "ch", "sh")) and not noun.endswith("och")  # epochs
+    return f"{noun}es" if hisses else f"{noun}s"

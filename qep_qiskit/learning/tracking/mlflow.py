@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from qep_qiskit.core.errors import ConfigError, NotLoggedWarning
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from qep_qiskit.learning.trainer import Trainer
 
 _NOTES = "mlflow"
+_RETRIES = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
 _MOST_PARAMETERS = 100  # of one request
 _ENDS = {"finished": "FINISHED", "stopped": "KILLED", "broken": "FAILED"}
 
@@ -66,6 +69,15 @@ class MLflow(Tracked):
         self._run_name, self._config, self._hyperparameters = run_name, config, hyperparameters
         self._client: Any = None
 
+    def connect(self) -> None:
+        """Find the experiment, so that a store that cannot be reached is known before the training.
+
+        Raises:
+            ConfigError: The store cannot be reached.
+        """
+        with self._explained():
+            self._library.MlflowClient(self._uri).get_experiment_by_name(self._experiment)
+
     def log(self, trainer: Trainer, values: Mapping[str, float], at: int) -> None:
         """Log numbers in one request.
 
@@ -96,7 +108,8 @@ class MLflow(Tracked):
 
     def _send(self, call: Any, *arguments: Any, **options: Any) -> None:
         try:
-            call(*arguments, **options)
+            with _few_retries():
+                call(*arguments, **options)
         except Exception as error:  # numbers of a log are not worth a run
             warn(
                 NotLoggedWarning,
@@ -107,16 +120,22 @@ class MLflow(Tracked):
     def _open(self, trainer: Trainer) -> None:
         """Begin a run, or find the one that is in the state."""
         notes = trainer.state.notes
-        try:
+        with self._explained():
             client = self._library.MlflowClient(self._uri)
             if _NOTES in notes:
                 client.update_run(notes[_NOTES], status="RUNNING")
             else:
                 notes[_NOTES] = self._new_run(client)
+        self._client = client
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            with _few_retries():
+                yield
         except Exception as error:  # a store or a network may raise anything
             where = self._uri or "MLflow's default store"
-            raise ConfigError(f"MLflow cannot log to '{where}' ({_words(error)}); set tracking_uri") from error
-        self._client = client
+            raise ConfigError(f"MLflow cannot log to {where} ({_words(error)}); set another tracking_uri") from error
 
     def _new_run(self, client: Any) -> str:
         found = client.get_experiment_by_name(self._experiment)
@@ -130,6 +149,19 @@ class MLflow(Tracked):
         if self._config is not None:
             client.log_dict(run, dict(self._config), "config.json")
         return run
+
+
+@contextmanager
+def _few_retries() -> Iterator[None]:
+    """Give a server that does not answer up after seconds, where MLflow would try for minutes; a user may say else."""
+    if _RETRIES in os.environ:
+        yield
+        return
+    os.environ[_RETRIES] = "2"
+    try:
+        yield
+    finally:
+        del os.environ[_RETRIES]
 
 
 def _words(error: Exception) -> str:
