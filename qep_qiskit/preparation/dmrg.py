@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from typing import Literal
 
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import TruncatedStateWarning, UnconvergedError, UnconvergedWarning
+from qep_qiskit.core.jobs import in_processes, one_blas_thread
 from qep_qiskit.core.limits import Count, Index, NotNegative, Positive, check_limits
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.seeds import Seeds
@@ -49,6 +51,15 @@ class _LevelStates(MatrixProductStates):
     """
 
     levels: tuple[Levels, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Sample:
+    """States of one sample: minima of all levels, free and at every nudge, and the sweeps that were run for them."""
+
+    free: Levels
+    phases: tuple[Levels, ...]
+    sweeps: int
 
 
 @short_repr
@@ -125,18 +136,15 @@ class DmrgPreparation:
             ResourceError: TeNPy is not installed.
             UnconvergedError: States have not converged, and `on_unconverged` says to stop.
         """
-        solver, energy_tolerance = self.solver(family.paulis), self._energy_tolerance(family)
-        if isinstance(start.free, _LevelStates):
-            free = start.free.levels
-        else:
-            firsts = self._first_states(solver, family.num_samples, start.arrays)
-            free = tuple(
-                self._levels(solver, coefficients, first, energy_tolerance)
-                for coefficients, first in zip(family.free, firsts, strict=True)
-            )
-        found = [self._nudged(solver, family, sample, levels, energy_tolerance) for sample, levels in enumerate(free)]
-        report = self._report(family, found, free)
-        self._judge(report, family, found)
+        solver = self.solver(family.paulis)
+        nothing: tuple[Levels, ...] = ((),) * family.num_samples
+        known = start.free.levels if isinstance(start.free, _LevelStates) else nothing
+        firsts = self._first_states(solver, family.num_samples, start.arrays)
+        work = partial(_prepared, solver, tuple(family.betas.tolist()), self._energy_tolerance(family))
+        samples = in_processes(work, list(zip(family.free, family.nudge, firsts, known, strict=True)))
+        free, found = tuple(sample.free for sample in samples), [sample.phases for sample in samples]
+        report = self._report(family, samples)
+        self._judge(report, family)
         return PreparationResult(
             states=_batch([minima[-1] for phases in found for minima in phases]),
             free=_LevelStates(
@@ -159,27 +167,6 @@ class DmrgPreparation:
         moved = size / float(units_of(family.free).max())
         return min(_FREE_TOLERANCE, (WANTED * moved) ** 2) if moved else _FREE_TOLERANCE
 
-    def _levels(
-        self, solver: TensorSolver, coefficients: NDArray, firsts: Sequence[MatrixProductState], energy_tolerance: float
-    ) -> Levels:
-        """Return minima of all levels up to the chosen one, each orthogonal to those below."""
-        found: list[Minimum] = []
-        for first in firsts:
-            found.append(solver.minimum(coefficients, first, energy_tolerance, [below.state for below in found]))
-        return tuple(found)
-
-    def _nudged(
-        self, solver: TensorSolver, family: HamiltonianFamily, sample: int, free: Levels, energy_tolerance: float
-    ) -> list[Levels]:
-        """Return the minima of all phases of a sample, each from the state at the next smaller nudge."""
-        solved = {0.0: free}
-        for beta in sorted((float(beta) for beta in family.betas), key=abs):
-            if beta not in solved:
-                nearest = solved[max((b for b in solved if b * beta >= 0), key=abs)]
-                coefficients = family.free[sample] + beta * family.nudge[sample]
-                solved[beta] = self._levels(solver, coefficients, [level.state for level in nearest], energy_tolerance)
-        return [solved[float(beta)] for beta in family.betas]
-
     def _first_states(
         self, solver: TensorSolver, num_samples: int, arrays: Mapping[str, NDArray]
     ) -> list[list[MatrixProductState]]:
@@ -201,30 +188,26 @@ class DmrgPreparation:
     def _most_bonds(self, num_spins: int) -> list[int]:
         return _bonds_up_to(num_spins, self.max_bond_dimension)
 
-    def _report(
-        self, family: HamiltonianFamily, found: Sequence[Sequence[Levels]], free: Sequence[Levels]
-    ) -> ConvergenceReport:
-        minima = [[levels[-1] for levels in phases] for phases in found]
+    def _report(self, family: HamiltonianFamily, samples: Sequence[_Sample]) -> ConvergenceReport:
+        minima = [[levels[-1] for levels in sample.phases] for sample in samples]
         reasons = [
-            f"sample {sample}, beta = {family.betas[phase]:.4g}: {reason}"
-            for sample, phases in enumerate(found)
-            for phase, levels in enumerate(phases)
+            f"sample {number}, beta = {family.betas[phase]:.4g}: {reason}"
+            for number, sample in enumerate(samples)
+            for phase, levels in enumerate(sample.phases)
             for reason in [self._reason(levels)]
             if reason
         ]
-        known = {id(minimum): minimum for levels in free for minimum in levels}
-        known |= {id(minimum): minimum for phases in found for levels in phases for minimum in levels}
         return ConvergenceReport(
             energies=np.array([[own.energy for own in phases] for phases in minima]),
             gaps=np.full((family.num_samples, len(family.betas)), np.nan),
-            residuals=np.array([[_most_discarded(levels) for levels in phases] for phases in found]),
+            residuals=np.array([[_most_discarded(levels) for levels in sample.phases] for sample in samples]),
             overlaps=np.array(
                 [
-                    [abs(levels[-1].state.overlap(own.state)) ** 2 for own in phases]
-                    for levels, phases in zip(free, minima, strict=True)
+                    [abs(sample.free[-1].state.overlap(own.state)) ** 2 for own in phases]
+                    for sample, phases in zip(samples, minima, strict=True)
                 ]
             ),
-            evaluations=sum(minimum.sweeps for minimum in known.values()),
+            evaluations=sum(sample.sweeps for sample in samples),
             unconverged=tuple(reasons),
             judged=True,
         )
@@ -239,7 +222,7 @@ class DmrgPreparation:
             return f"sweep {unsettled.sweeps} still changes its energy by {abs(unsettled.change):.1e}"
         return ""
 
-    def _judge(self, report: ConvergenceReport, family: HamiltonianFamily, found: Sequence[Sequence[Levels]]) -> None:
+    def _judge(self, report: ConvergenceReport, family: HamiltonianFamily) -> None:
         """Warn or stop where states have not converged."""
         if self.on_unconverged == "go_on":
             return
@@ -269,6 +252,45 @@ class DmrgPreparation:
             affected=moving,
             of=count,
         )
+
+
+def _prepared(
+    solver: TensorSolver,
+    betas: Sequence[float],
+    energy_tolerance: float,
+    item: tuple[NDArray, NDArray, Sequence[MatrixProductState], Levels],
+) -> _Sample:
+    """Return the states of one sample: the free ones unless they are known, and all phases.
+
+    Each nudged state starts from the state at the next smaller nudge.
+
+    Args:
+        solver: The solver.
+        betas: The nudges.
+        energy_tolerance: Change of the energy by a sweep below which sweeps end.
+        item: Coefficients of H and C, first states of all levels, and the free states, or nothing.
+    """
+    free, nudge, firsts, known = item
+    sweeps = 0
+
+    def levels_of(coefficients: NDArray, firsts: Sequence[MatrixProductState]) -> Levels:
+        """Return minima of all levels, each orthogonal to those below."""
+        nonlocal sweeps
+        found: list[Minimum] = []
+        for first in firsts:
+            lower = [below.state for below in found]
+            found.append(solver.minimum(coefficients, first, energy_tolerance, lower))
+        sweeps += sum(level.sweeps for level in found)
+        return tuple(found)
+
+    with one_blas_thread():
+        first = known or levels_of(free, firsts)
+        solved = {0.0: first}
+        for beta in sorted(betas, key=abs):
+            if beta not in solved:
+                nearest = solved[max((b for b in solved if b * beta >= 0), key=abs)]
+                solved[beta] = levels_of(free + beta * nudge, [level.state for level in nearest])
+    return _Sample(free=first, phases=tuple(solved[beta] for beta in betas), sweeps=sweeps)
 
 
 def _batch(minima: Sequence[Minimum]) -> MatrixProductStates:

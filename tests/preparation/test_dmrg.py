@@ -1,5 +1,7 @@
 """Matrix product states by DMRG against diagonalisation and free fermions; warm starts, order and bonds too small."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cases import GRAPHS, NO_INPUTS, Instance, random_network
@@ -7,6 +9,7 @@ from chi_square import LIMIT, counts_p_value
 from variational_cases import KEY, contrast_of, entangled, family_of
 from warned import warns
 
+from qep_qiskit.core import jobs
 from qep_qiskit.core.errors import ConfigError, TruncatedStateWarning, UnconvergedError, UnconvergedWarning
 from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
 from qep_qiskit.core.seeds import Seeds
@@ -160,6 +163,23 @@ def test_an_epoch_starts_from_the_last_one_and_comes_to_the_same_states():
     assert np.array_equal(again.report.energies, cold.report.energies)
     for one, other in zip(again.states.states, cold.states.states, strict=True):
         assert all(np.array_equal(*pair) for pair in zip(one.tensors, other.tensors, strict=True))
+
+
+@pytest.mark.deep
+def test_processes_compute_the_same_states(monkeypatch):
+    monkeypatch.setattr(jobs, "_SECONDS_WORTH_PROCESSES", 0.0)
+    alone = family_of(entangled(chain(4), 3), BETAS)
+    family = replace(alone, free=np.repeat(alone.free, 4, axis=0), nudge=np.repeat(alone.nudge, 4, axis=0))
+    family.free[:] *= np.linspace(1.0, 1.2, 4)[:, None]
+    found = []
+    for number in (1, 2):
+        monkeypatch.setattr(jobs._setting, "jobs", number)
+        found.append(converged().prepare(family, WarmStart()))
+    for one, other in zip(found[0].states.states, found[1].states.states, strict=True):
+        assert all(np.array_equal(*pair) for pair in zip(one.tensors, other.tensors, strict=True))
+    assert np.array_equal(found[0].report.energies, found[1].report.energies)
+    again = converged().prepare(family, WarmStart(free=found[0].free))
+    assert again.report.evaluations < found[0].report.evaluations  # free states are not computed again
 
 
 def test_bonds_too_small_for_a_state_are_named_with_the_number_to_try():
