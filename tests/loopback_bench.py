@@ -263,3 +263,13 @@ def asked(double, method, what):
     token = json.load(opener.open(f"{base}/iam/identity/token", key))["access_token"]
     headers = {"Authorization": f"Bearer {token}", "Service-CRN": double.info["instance"]}
     opener.open(urllib.request.Request(f"{base}/v1/jobs/{what}", b"", headers, method=method))
+
+
+def all_command_lines():
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(path.read_bytes().decode(errors="replace"))
+        except OSError:
+            continue
+    return "\n".join(found)

@@ -298,7 +298,7 @@ def test_killed_and_gone_on_with(qep, process, here, long_study, jobs, whole_gro
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_stopped(process, qep, here, long_study, jobs):
     command = ("budget", "exact.toml", *words(), *LONG, "--out", "st", "--jobs", jobs)
     child = process(*command, start_new_session=True)

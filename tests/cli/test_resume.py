@@ -311,17 +311,16 @@ def read_back(folder):
     return [array.tobytes() for array in arrays], state.step, state.metrics_bytes, state.tally
 
 
-@pytest.mark.deep(but=["17-6-checkpoint.npz", "17-0-data.npz"])
+@pytest.mark.deep(but=["17-checkpoint.npz", "17-data.npz"])
 @pytest.mark.parametrize("name", ["checkpoint.npz", "data.npz"])
-@pytest.mark.parametrize("bit", [0, 6])
 @pytest.mark.parametrize("every", [1, 17])
-def test_flipped_bits_never_pass_for_something_else(halted, name, bit, every):
-    """One bit in every so many bytes: the file is refused or, where the bit means nothing, read as before."""
+def test_flipped_bits_never_pass_for_something_else(halted, name, every):
+    """One bit in every so many bytes, each in its turn: refused or, where the bit means nothing, read as before."""
     folder, before = RunFolder.open(halted), (halted / name).read_bytes()
     sound = read_back(folder)
     for place in range(0, len(before), every):
         content = bytearray(before)
-        content[place] ^= 1 << bit
+        content[place] ^= 1 << place % 8
         (halted / name).write_bytes(content)
         assert read_back(folder) in (None, sound)
 

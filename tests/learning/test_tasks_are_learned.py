@@ -65,7 +65,7 @@ def test_xor_with_input_spins_learns_from_exact_states():
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize(("shots", "least"), [("exact", 0.99), ("200", 0.985)])
+@pytest.mark.parametrize(("shots", "least"), [("exact", 0.99), pytest.param("200", 0.985, marks=pytest.mark.slow)])
 def test_two_moons(shots, least):
     reached = [accuracy_after_training("moons", f"seed={s}", EXACT, f"measurement.shots={shots}") for s in range(3)]
     assert np.mean(reached) >= least

@@ -273,16 +273,3 @@ def test_training_that_is_killed_again_and_again(double, tmp_path):
     assert weights[0] == weights[1]
     assert [job["state"] for job in double.jobs()] == ["Completed"] * jobs
     assert {entry.state for entry in JobLedger.read(killed / "jobs.sqlite")} == {"applied"}
-
-
-@pytest.mark.deep
-def test_a_job_that_stays_queued_is_collected_later(double, tmp_path):
-    config = tmp_path / "xor.toml"
-    config.write_text(CONFIGS["xor"].replace("[execution]", "[execution]\nwait_seconds = 2"))
-    double.plan(hold=True)
-    assert qep(double, "train", config, "--out", tmp_path / "run") == 3
-    double.ctl("release", {})
-    assert qep(double, "resume", tmp_path / "run") == 0
-    assert {job["state"] for job in double.jobs()} == {"Completed"}
-    entries = JobLedger.read(tmp_path / "run" / "jobs.sqlite")
-    assert len(entries) == len(double.jobs())

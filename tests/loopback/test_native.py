@@ -43,7 +43,7 @@ def kept(folder):
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize(("gates", "each"), [("cz", 2), ("rzz", 1)])
+@pytest.mark.parametrize(("gates", "each"), [pytest.param("cz", 2, marks=pytest.mark.slow), ("rzz", 1)])
 def test_a_native_network_is_sent_without_a_swap(double, config, tmp_path, gates, each):
     fractional = json.dumps(gates == "rzz")
     folder = tmp_path / "run"
@@ -68,7 +68,7 @@ def test_a_native_network_is_sent_without_a_swap(double, config, tmp_path, gates
 @pytest.mark.parametrize(
     "options",
     [
-        ["gate_twirling=true", "readout='twirled'", "calibration_shots=100"],
+        pytest.param(["gate_twirling=true", "readout='twirled'", "calibration_shots=100"], marks=pytest.mark.slow),
         pytest.param(["dynamical_decoupling='XY4'"], marks=pytest.mark.slow),
     ],
 )
