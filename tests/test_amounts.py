@@ -7,8 +7,11 @@ import qep_qiskit
 from qep_qiskit.core.amounts import amount, noun_of, there_are
 
 PACKAGE = Path(qep_qiskit.__file__).parent
-# A count that is inserted before a noun in the plural, such as {count} rows.
-BARE = re.compile(r"\{(?!amount\()[^{}]*\} (epochs|jobs|rows|columns|cells|answers|results|inputs|targets|numbers)\b")
+# A count that is inserted before a noun in the plural, such as {count} rows; every second and later is in the plural.
+NOUNS = "epochs|jobs|rows|columns|cells|answers|results|inputs|targets|numbers"
+BARE = re.compile(rf"(?<!every )\{{(?!amount\()[^{{}}]*\}} ({NOUNS})\b")
+    r"(?<!every )\{(?!amount\()[^{}]*\} (epochs|jobs|rows|columns|cells|answers|results|inputs|targets|numbers)\b"
+)
 
 
 def test_one_is_singular():

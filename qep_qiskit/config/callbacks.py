@@ -77,9 +77,10 @@ class EarlyStoppingConfig(Section):
                     "'train_loss'"
                 )
             if scene.evaluate_every != 1:
+                when = f"every {scene.evaluate_every} epochs" if scene.evaluate_every else "after the last epoch"
                 raise ConfigError(
-                    f"monitor: '{self.monitor}' is measured every {scene.evaluate_every or 'last'} epochs; set "
-                    "training.evaluate_every = 1, or monitor 'train_loss'"
+                    f"monitor: '{self.monitor}' is measured {when}; set training.evaluate_every = 1, or monitor "
+                    "'train_loss'"
                 )
         if self.monitor.endswith("accuracy") and scene.task.train.labels is None:
             raise ConfigError(f"monitor: '{self.monitor}' needs classes, and the task has none; monitor a loss")

@@ -11,6 +11,7 @@ from pydantic import Field
 from qep_qiskit.config.named import called
 from qep_qiskit.config.network_section import NetworkSection
 from qep_qiskit.config.own_code import OwnCode
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.network import ClampedInputs, Network, WeightInitialisation
@@ -60,7 +61,7 @@ class OwnNetwork(NetworkSection, OwnCode):
             raise ConfigError(f"{_KEY}: expected '{self.make}' to be a network of qubits, got one without")
         if network.num_inputs != task.train.num_inputs:
             raise ConfigError(
-                f"{_KEY}: the network of '{self.make}' has {network.num_inputs} inputs, the task "
+                f"{_KEY}: the network of '{self.make}' has {amount(network.num_inputs, 'input')}, the task "
                 f"{task.train.num_inputs}; task.train.num_inputs is what the function is given"
             )
         if self.start_weights is None:

@@ -62,7 +62,7 @@ def test_stopped_before_or_after_the_end(qep, here, settings, stopped, copied, r
     ("epochs", "words"),
     [
         (2, "--epochs: expected more epochs in all than are done (3), got 2"),
-        (0, "expected more than the 3 epochs"),
+        (0, "expected more epochs in all than are done (3)"),
     ],
 )
 def test_fewer_epochs_than_are_done(refused, copied, epochs, words):
