@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.core.operators import CommutingGroup, PauliString
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.pauli_strings import PauliString
 
 _ROUNDING = 1e-12
 

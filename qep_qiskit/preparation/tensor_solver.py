@@ -19,7 +19,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from qep_qiskit.core.errors import ConfigError, ResourceError
-from qep_qiskit.core.operators import CommutingGroup, PauliString
+from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.outcomes.matrix_product import MatrixProductState
 
 _FEWEST_SITES = 3  # of two-site sweeps

@@ -11,10 +11,12 @@ from warned import warns
 
 from qep_qiskit.core import jobs
 from qep_qiskit.core.errors import ConfigError, TruncatedStateWarning, UnconvergedError, UnconvergedWarning
-from qep_qiskit.core.operators import CommutingGroup, LocalBasis, PauliString
+from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.network import IsingNetwork, chain, lattice
-from qep_qiskit.network.cost import CostTerm, OperatorCost
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import (
     DmrgPreparation,

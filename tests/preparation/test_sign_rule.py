@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.core.operators import PauliString
+from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.network import commuting_groups
 from qep_qiskit.preparation import dense_hamiltonians
 from qep_qiskit.preparation.sign_rule import RealStrings
