@@ -55,7 +55,7 @@ def main() -> None:
     clock.wrap(sampling, "sample_vectors", "numpy: sampling")
     clock.wrap(batches, "moments", "numpy: moments")
     for _ in range(options.rounds):
-        experiment = qep.from_file(options.config, [f"training.epochs={options.epochs}"])
+        experiment = qep.from_file(options.config, ["execution.backend=aer", f"training.epochs={options.epochs}"])
         clock.seconds.clear()
         with tempfile.TemporaryDirectory() as place:
             folder = RunFolder.create(Path(place) / "run", {"qep_qiskit": "benchmark"}, experiment.task)
