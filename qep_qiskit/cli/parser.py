@@ -9,6 +9,11 @@ from typing import NoReturn
 from qep_qiskit import __version__
 from qep_qiskit.cli.streams import tell
 
+_STATES_ON_A_CLUSTER = (
+    "compute states that take seconds each (Lanczos, DMRG, matrix products) on a running Dask cluster, such as "
+    "tcp://10.0.0.1:8786; its workers must have this package"
+)
+
 
 class _Parser(argparse.ArgumentParser):
     """Argument parser whose errors are one line."""
@@ -51,6 +56,7 @@ def _runs(commands: argparse._SubParsersAction) -> None:
     train = _command(commands, "train", "train a network", "Train the network of a configuration.")
     _config_argument(train)
     train.add_argument("--out", metavar="DIR", help="folder of the run; runs/<name of the file> by default")
+    _scheduler_argument(train, _STATES_ON_A_CLUSTER)
     _unattended_argument(train)
 
     resume = _command(commands, "resume", "go on with a stopped run", "Go on with a run that was stopped or killed.")
@@ -67,6 +73,7 @@ def _runs(commands: argparse._SubParsersAction) -> None:
         action="store_true",
         help="lay the circuits out anew where the device no longer takes those that the run has kept",
     )
+    _scheduler_argument(resume, _STATES_ON_A_CLUSTER)
     _unattended_argument(resume)
 
 
@@ -322,12 +329,15 @@ def _over_argument(parser: argparse.ArgumentParser, what: str) -> None:
 
 def _workers_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", metavar="N", type=int, help="worker processes; one per core by default")
-    parser.add_argument(
-        "--scheduler",
-        metavar="ADDRESS",
-        help="work on a running Dask cluster instead, such as tcp://10.0.0.1:8786; its workers must have this package "
+    _scheduler_argument(
+        parser,
+        "work on a running Dask cluster instead, such as tcp://10.0.0.1:8786; its workers must have this package "
         "and see the folder (and files of ansaetze and data) under the same path",
     )
+
+
+def _scheduler_argument(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--scheduler", metavar="ADDRESS", help=what)
 
 
 def _command(commands: argparse._SubParsersAction, name: str, short: str, text: str) -> argparse.ArgumentParser:

@@ -10,6 +10,7 @@ from qep_qiskit.cli.unattended import run_unattended
 from qep_qiskit.cli.working import require_device
 from qep_qiskit.config import Experiment
 from qep_qiskit.device.ledger import JobLedger
+from qep_qiskit.runs.cluster import states_on_cluster
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.other_settings import with_settings
 from qep_qiskit.runs.training import ledger_path, open_run, with_epochs
@@ -19,7 +20,8 @@ def run(options: argparse.Namespace) -> int:
     """Continue from the last checkpoint; for a finished run only the report is written again."""
     folder, experiment = reopened(options.folder, options.max_qpu_seconds, options.replace_layout, options.epochs)
     if not options.unattended:
-        return train_in(folder, experiment)
+        with states_on_cluster(options.scheduler):
+            return train_in(folder, experiment)
     require_device(experiment, "resume --unattended")
     return run_unattended(folder, lambda: train_in(*reopened(options.folder, options.max_qpu_seconds)))
 

@@ -42,7 +42,9 @@ def run(options: argparse.Namespace) -> int:
         return _trained(points, path, pool, table_format=options.format, as_json=options.json)
 
 
-def train_folds(config: str, overrides: Sequence[str], out: str | None, count: int) -> int:
+def train_folds(
+    config: str, overrides: Sequence[str], out: str | None, count: int, scheduler: str | None = None
+) -> int:
     """Train every fold of a cross-validation, on all cores, as a sweep over them.
 
     Args:
@@ -50,11 +52,12 @@ def train_folds(config: str, overrides: Sequence[str], out: str | None, count: i
         overrides: ``key.path=value`` texts.
         out: Folder of the runs; runs/<name of the file> by default.
         count: Number of folds.
+        scheduler: Address of a running Dask scheduler; None for this machine.
     """
     points = grid(config, overrides, [parse_axis(f"{_FOLD}=0:{count}")])
     if points[0].config.execution.is_remote:
         raise ConfigError("task.folds: on a device every fold is a run that is started alone; choose one by task.fold")
-    with open_pool(None, None) as pool:
+    with open_pool(None, scheduler) as pool:
         return _trained(points, Path(out or Path("runs") / Path(config).stem), pool)
 
 

@@ -16,6 +16,7 @@ from qep_qiskit.core.errors import QepError
 from qep_qiskit.device.retries import RetryingDevice
 from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.learning import Callback
+from qep_qiskit.runs.cluster import states_on_cluster
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.training import device_of, open_run, start_run
 
@@ -24,10 +25,11 @@ def run(options: argparse.Namespace) -> int:
     """Start a run and train it, or the runs of all folds of a cross-validation."""
     folds = load_config(options.config, options.overrides).task.untrained_folds
     if folds and not options.unattended:
-        return train_folds(options.config, options.overrides, options.out, folds)
+        return train_folds(options.config, options.overrides, options.out, folds, options.scheduler)
     if not options.unattended:
-        folder, experiment, device, callbacks = started(options.config, options.overrides, options.out)
-        return train_in(folder, experiment, device, callbacks)
+        with states_on_cluster(options.scheduler):
+            folder, experiment, device, callbacks = started(options.config, options.overrides, options.out)
+            return train_in(folder, experiment, device, callbacks)
     folder, experiment, device, callbacks = patiently(
         lambda: started(options.config, options.overrides, options.out, only_on_device="train --unattended")
     )

@@ -18,7 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from multiprocessing import parent_process
 from types import ModuleType
 from typing import Annotated, Any, TypeVar
@@ -41,10 +41,30 @@ Jobs = Annotated[int, Ge(1), Le(MOST_JOBS)]
 _SECONDS_WORTH_PROCESSES = 2.0
 
 
+@dataclass(slots=True, kw_only=True)
+class Cluster:
+    """Workers on other machines.
+
+    Args:
+        executor: Hands items to them.
+        call: Function that wraps the work on a worker.
+        lost: Exceptions of the executor that mean a lost worker.
+        lost_line: Message for them.
+        items: Number of items that were handed to them so far.
+    """
+
+    executor: Executor
+    call: Callable[..., Any]
+    lost: tuple[type[BaseException], ...]
+    lost_line: str
+    items: int = 0
+
+
 @dataclass(slots=True)
 class _Setting:
     jobs: int | None = None
     seconds_alone: float = 0.0
+    cluster: Cluster | None = None
 
 
 _setting = _Setting()
@@ -93,8 +113,9 @@ def in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Re
 def in_processes(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     """Return the result of every item; processes share the items once the work is longer than their start.
 
-    The processes stay for the next call. Without threadpoolctl all items are computed here, because linear algebra on
-    several threads, as in this process, rounds differently from that on one thread, as in a worker.
+    Inside of `on_cluster` they are processes of other machines, and share all items. The processes stay for the next
+    call. Without threadpoolctl all items are computed here, because linear algebra on several threads, as in this
+    process, rounds differently from that on one thread, as in a worker.
 
     Args:
         work: Function of an item; it, its items and its results can be pickled.
@@ -103,6 +124,8 @@ def in_processes(work: Callable[[Item], Result], items: Sequence[Item]) -> list[
     Raises:
         WorkerLostError: A process died.
     """
+    if _setting.cluster is not None and not getattr(_thread, "works", False):
+        return _on_workers(_setting.cluster, work, items)
     jobs, found = current_jobs(), list[Result]()
     alone = jobs == 1 or len(items) < 2 or _controller() is None or b"__main__" in pickle.dumps(work)
     while len(found) < len(items) and (alone or _setting.seconds_alone < _SECONDS_WORTH_PROCESSES):
@@ -131,6 +154,29 @@ def _on_processes(jobs: int, work: Callable[[Item], Result], items: Sequence[Ite
         _processes.cache_clear()
         flag.value = AT_ONCE
         raise
+
+
+@contextmanager
+def on_cluster(cluster: Cluster) -> Iterator[Cluster]:
+    """Hand the work of processes to workers on other machines."""
+    _setting.cluster = cluster
+    try:
+        yield cluster
+    finally:
+        _setting.cluster = None
+
+
+def _on_workers(cluster: Cluster, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    cluster.items += len(items)
+    try:
+        return _gathered([cluster.executor.submit(cluster.call, partial(_on_one_thread, work), item) for item in items])
+    except cluster.lost:
+        raise WorkerLostError(cluster.lost_line) from None
+
+
+def _on_one_thread(work: Callable[[Item], Result], item: Item) -> Result:
+    with one_blas_thread():
+        return work(item)
 
 
 @contextmanager

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from qep_qiskit.core.errors import IdleClusterWarning, ResourceError
+from qep_qiskit.core.jobs import Cluster, on_cluster
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.core.worker_processes import GO_ON, STOP, PlainFlag, run_item, set_flag
 from qep_qiskit.runs.pool import Pool
@@ -62,6 +64,33 @@ def cluster_pool(address: str) -> Iterator[Pool]:
     finally:
         executor.shutdown(wait=False)
         client.close()
+
+
+@contextmanager
+def states_on_cluster(address: str | None) -> Iterator[None]:
+    """Compute the states of one run on a cluster, those that take processes on one machine.
+
+    Args:
+        address: Address of the Dask scheduler; None for this machine.
+
+    Raises:
+        ResourceError: The package distributed is missing, or no scheduler answers at the address.
+    """
+    if address is None:
+        yield
+        return
+    with cluster_pool(address) as pool:
+        cluster = Cluster(
+            executor=pool.executor, call=pool.call, lost=(*pool.lost, CancelledError), lost_line=pool.lost_line
+        )
+        with on_cluster(cluster):
+            yield
+        if not cluster.items:
+            warn(
+                IdleClusterWarning,
+                "--scheduler: nothing of this run went to the cluster, because its states take no processes; states of "
+                "Lanczos, DMRG and matrix products do",
+            )
 
 
 def _connected(address: str) -> Client:
