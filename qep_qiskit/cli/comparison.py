@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from qep_qiskit.config import Experiment
 from qep_qiskit.core.errors import ConfigError, ResourceError
 from qep_qiskit.core.memory import require_memory
-from qep_qiskit.execution import RequestKey
-from qep_qiskit.learning import GradientEstimate
+from qep_qiskit.execution import Executor, RequestKey
+from qep_qiskit.execution.matrix_products import MatrixProductExecutor
+from qep_qiskit.learning import GradientEstimate, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.finite_differences import finite_differences, idle_names
 from qep_qiskit.measurement import run_measurements
@@ -48,9 +49,9 @@ def compare_exact(
         Facts about the comparison, for the printed result.
     """
     hamiltonian = experiment.estimator.hamiltonian
-    config, preparation = experiment.config, experiment.estimator.preparation
-    if isinstance(preparation, DmrgPreparation) and not _can_be_exact(experiment):
-        return _compare_finer(experiment, preparation.finer, weights, sample, estimate, rows)
+    config, finer = experiment.config, _finer(experiment)
+    if finer is not None:
+        return _compare_finer(finer, weights, sample, estimate, rows)
     states: dict[str, Any] = {
         "level": config.preparation.target_level,
         "temperature": config.preparation.state_temperature,
@@ -72,6 +73,39 @@ def _can_be_exact(experiment: Experiment) -> bool:
     return experiment.config.network.is_in_space or experiment.network.num_qubits <= _EXACT_UP_TO_SPINS
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Finer:
+    """Matrix product states with twice the bond dimension.
+
+    Args:
+        estimator: Gives the gradient of exact means.
+        executor: Runs its requests.
+        bond_dimension: Largest bond dimension of its states.
+    """
+
+    estimator: GradientEstimator
+    executor: Executor
+    bond_dimension: int
+
+
+def _finer(experiment: Experiment) -> _Finer | None:
+    """Return what states that are too wide to diagonalise are compared with; None where they are not, or no products.
+
+    These are the same states with larger bonds: ground states, or those of circuits.
+    """
+    if _can_be_exact(experiment):
+        return None
+    estimator, executor = replace(experiment.estimator, shots=None), experiment.executor
+    if isinstance(estimator.preparation, DmrgPreparation):
+        states = estimator.preparation.finer
+        estimator = replace(estimator, preparation=states)
+        return _Finer(estimator=estimator, executor=executor, bond_dimension=states.max_bond_dimension)
+    if isinstance(executor, MatrixProductExecutor):
+        finer = executor.finer
+        return _Finer(estimator=estimator, executor=finer, bond_dimension=finer.limits.max_bond_dimension)
+    return None
+
+
 def require_exact(experiment: Experiment) -> None:
     """Check that there is something to compare with, before anything is measured.
 
@@ -80,7 +114,7 @@ def require_exact(experiment: Experiment) -> None:
     """
     is_classical = experiment.estimator.hamiltonian.is_classical
     matrices = experiment.config.preparation.state_temperature is not None and not is_classical
-    if _can_be_exact(experiment) or isinstance(experiment.estimator.preparation, DmrgPreparation):
+    if _can_be_exact(experiment) or _finer(experiment) is not None:
         return
     try:
         require_memory(
@@ -91,28 +125,27 @@ def require_exact(experiment: Experiment) -> None:
         )
     except ResourceError as error:
         raise ResourceError(
-            f"{error}; preparation.kind = 'dmrg' is compared with twice its bond dimension instead"
+            f"{error}; preparation.kind = 'dmrg' and execution.backend = 'mps' are compared with twice their bond "
+            "dimension instead"
         ) from None
 
 
 def _compare_finer(
-    experiment: Experiment,
-    finer: DmrgPreparation,
+    finer: _Finer,
     weights: NDArray,
     sample: Dataset,
     estimate: GradientEstimate,
     rows: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Add the contrast of matrix product states of a larger bond dimension, without shot noise, to the rows."""
-    estimator = replace(experiment.estimator, preparation=finer, shots=None)
-    work = estimator.estimate(weights, sample.inputs, sample.targets, RequestKey("compare", 0))
-    contrast = run_measurements(work, experiment.executor)[0]
+    work = finer.estimator.estimate(weights, sample.inputs, sample.targets, RequestKey("compare", 0))
+    contrast = run_measurements(work, finer.executor)[0]
     for row, value in zip(rows, contrast.gradient, strict=True):
         error = row["standard_error"]
         row["finer_contrast"] = float(value)
         row["pull"] = (row["gradient"] - float(value)) / error if error else None
     return {
-        "finer_bond_dimension": finer.max_bond_dimension,
+        "finer_bond_dimension": finer.bond_dimension,
         "finer_discarded_weight": contrast.diagnostics.discarded,
         **_distance(estimate.gradient, contrast.gradient),
     }

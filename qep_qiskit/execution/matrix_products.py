@@ -18,6 +18,8 @@ from qep_qiskit.outcomes.interface import ExactMeans, Outcomes
 from qep_qiskit.outcomes.matrix_product_states import MatrixProductStates
 from qep_qiskit.outcomes.states import ProgramStates
 
+_FINER_TRUNCATION = 0.01
+
 
 class MatrixProductExecutor(LocalExecutor):
     """Evolves every state once as a matrix product and measures it in all groups, exactly or with shots.
@@ -41,7 +43,18 @@ class MatrixProductExecutor(LocalExecutor):
 
     def __init__(self, seeds: Seeds, limits: BondLimits | None = None) -> None:
         super().__init__(seeds)
-        self._limits = limits or BondLimits()
+        self.limits = limits or BondLimits()
+
+    @property
+    def finer(self) -> MatrixProductExecutor:
+        """Return an executor with twice the bond dimension, which shows what truncation costs."""
+        limits = self.limits
+        finer = replace(
+            limits,
+            max_bond_dimension=2 * limits.max_bond_dimension,
+            truncation=_FINER_TRUNCATION * limits.truncation,
+        )
+        return MatrixProductExecutor(self._seeds, finer)
 
     def check_memory(self, num_qubits: int, states: int = 1) -> None:
         """Check that states fit in memory.
@@ -53,7 +66,7 @@ class MatrixProductExecutor(LocalExecutor):
         Raises:
             ResourceError: They do not.
         """
-        require_matrix_products(num_qubits, self._limits, states)
+        require_matrix_products(num_qubits, self.limits, states)
 
     def states(self, program_states: ProgramStates, chosen: NDArray[np.int64]) -> MatrixProductStates:
         """Evolve some states; equal ones once.
@@ -68,7 +81,7 @@ class MatrixProductExecutor(LocalExecutor):
         """
         circuits = program_states.as_circuits()
         rows, places = np.unique(circuits.parameters[chosen], axis=0, return_inverse=True)
-        found = evolve_as_matrix_products(circuits.program, rows, self._limits)
+        found = evolve_as_matrix_products(circuits.program, rows, self.limits)
         return MatrixProductStates(states=tuple(found), energies=np.full(len(found), np.nan)).rows(places.ravel())
 
     def _run(self, request: Request, circuits: ProgramStates) -> ShotData:
@@ -89,7 +102,7 @@ class MatrixProductExecutor(LocalExecutor):
         generator = self._seeds.generator(*request.key.seed_words, *own.seed_words)
         if isinstance(group.basis, LocalBasis):
             return states.measured(group, every, own.shots, generator)
-        turned = tuple(in_basis(state, group.basis, self._limits) for state in states.states)
+        turned = tuple(in_basis(state, group.basis, self.limits) for state in states.states)
         found = replace(states, states=turned).measured(_read_along_z(group), every, own.shots, generator)
         return ExactMeans(means=group.in_frame(found.means)) if isinstance(found, ExactMeans) else found
 

@@ -1,5 +1,7 @@
 """The backend ``mps`` against the statevector engine, free fermions and its own truncation."""
 
+import json
+
 import numpy as np
 import pytest
 from cases import GRAPHS, NO_INPUTS, random_network
@@ -8,6 +10,7 @@ from gaussian import ramped_means
 from qiskit.quantum_info import SparsePauliOp
 from warned import warns
 
+from qep_qiskit.cli import main
 from qep_qiskit.config import build, check_config
 from qep_qiskit.core.clifford import CliffordBasis
 from qep_qiskit.core.errors import ConfigError, ResourceError, TruncatedStateWarning
@@ -240,3 +243,37 @@ def test_a_run_that_stops_and_goes_on_is_the_run_in_one(shots):
     again = experiment.trainer(state=stopped.state)
     again.run()
     np.testing.assert_array_equal(again.weights, whole.weights)
+
+
+def test_wide_registers_are_compared_with_twice_the_bond_dimension(capsys, tmp_path):
+    config = tmp_path / "wide.toml"
+    config.write_text(WIDE_CONFIG, encoding="utf-8")
+    words = ["gradient", str(config), "--sample", "0", "--compare", "exact"]
+    assert main([*words, "--json", "--set", "execution.max_bond_dimension=2"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["finer_bond_dimension"] == 4
+    assert 0.0 < found["finer_discarded_weight"] < found["diagnostics"]["discarded_weight"] / 3
+    assert 0.0 < found["relative_error"] < 0.3
+    capsys.readouterr()
+    assert main(words) == 0
+    assert "against the contrast with bonds of 128: relative error" in " ".join(capsys.readouterr().out.split())
+
+
+WIDE_CONFIG = """
+[task]
+kind = "xor"
+[network]
+graph = "heavy_hex"
+num_spins = 24
+outputs = [5]
+inputs = { spins = [3, 4] }
+couplings = { distribution = "constant", mean = 0.4 }
+[preparation]
+kind = "adiabatic"
+total_time = 1.8
+steps = 3
+[measurement]
+shots = "exact"
+[execution]
+backend = "mps"
+"""
