@@ -14,13 +14,12 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from qep_qiskit.core.clifford import CliffordBasis, Gate
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.jobs import in_processes, one_blas_thread
 from qep_qiskit.core.memory import require_bytes
+from qep_qiskit.core.nearby_order import nearby_order
 from qep_qiskit.core.operators import Basis, CommutingGroup, LocalBasis
 from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
 from qep_qiskit.evolution.evolving_state import BondLimits, DiagonalGate, EvolvingState
@@ -115,9 +114,7 @@ def site_order(program: LayerProgram) -> tuple[int, ...]:
     Of an order and its reverse the one is taken in which running bits make fewer steps.
     """
     pairs = np.array(sorted(set(_coupled_pairs(program))), dtype=np.int64).reshape(-1, 2)
-    shape = (program.num_qubits, program.num_qubits)
-    graph = coo_array((np.ones(2 * len(pairs)), (pairs.T.ravel(), pairs[:, ::-1].T.ravel())), shape=shape)
-    order = reverse_cuthill_mckee(graph.tocsr(), symmetric_mode=True)
+    order = nearby_order(pairs, program.num_qubits)
     return tuple(min((order, order[::-1]), key=lambda found: _steps(np.argsort(found)[pairs])).tolist())
 
 

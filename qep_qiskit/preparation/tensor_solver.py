@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import reverse_cuthill_mckee
 
 from qep_qiskit.core.errors import ConfigError, ResourceError
+from qep_qiskit.core.nearby_order import nearby_order
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.outcomes.matrix_product import MatrixProductState
@@ -218,7 +217,4 @@ def site_order(groups: Sequence[CommutingGroup], order: Sequence[int] | str) -> 
             raise ConfigError(f"order: expected each of the spins 0 to {size - 1} once, got {list(order)}")
         return tuple(order)
     pairs = [(sites[0], other) for group in groups for sites in group.sites for other in sites[1:]]
-    first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-    rows, columns = np.concatenate([first, second]), np.concatenate([second, first])
-    adjacency = coo_array((np.ones(len(rows)), (rows, columns)), shape=(size, size)).tocsr()
-    return tuple(int(spin) for spin in reverse_cuthill_mckee(adjacency, symmetric_mode=True))
+    return tuple(nearby_order(np.array(pairs, dtype=np.int64).reshape(-1, 2), size).tolist())
