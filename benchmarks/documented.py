@@ -239,7 +239,7 @@ def noisy_gradient(device: str, spins: int) -> DocumentedBenchmark:
 _TRAINED = (
     "xor", "xor_one_shot", "xor_fields", "xor_noisy", "parity", "xor_fake_device", "native_torino", "moons", "digits",
     "xor_ansatz", "xor_vqe", "iris_vqe", "excited", "cluster_ising", "sensing", "oscillators", "oscillators_grid",
-    "elastic", "classical_ising", "thermal", "antiferromagnet", "aim", "xor_size",
+    "elastic", "classical_ising", "thermal", "antiferromagnet", "aim", "neural", "xor_size",
 )  # fmt: skip
 
 DOCUMENTED: dict[str, Documented] = {
@@ -279,6 +279,7 @@ DOCUMENTED: dict[str, Documented] = {
     "binding": benchmark("binding"),
     "digits_layer": benchmark("digits_layer"),
     "gaussian_atoms": benchmark("gaussian_atoms", "32", "55"),
+    "neural_response": benchmark("neural_response"),
     "noise_floor": benchmark("noise_floor", "fake_manila", "fake_torino", "--spins", "4"),
     "noisy_torino_4": noisy_gradient("fake_torino", 4),
     "noisy_torino_6": noisy_gradient("fake_torino", 6),

@@ -26,7 +26,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDS_A_SERVICE = {"xor_ibm"}
-NEEDS_TENPY = "dmrg"  # beginning of the names of configurations with the extra `tensor`
+NEEDS_PACKAGE = {"dmrg": "tenpy", "neural": "netket"}  # by the beginning of the names of configurations
 STOPPED = "xor_vqe"
 # Epochs that take a few seconds; other configurations run three.
 QUICK = {"phase_sensor": 1, "digits": 1, "iris_vqe": 1, "native_torino": 2, "xor_vqe": 10, "limit_of_all": 3}
@@ -75,9 +75,8 @@ def record(quick: bool) -> dict[str, list[str]]:
     found = {}
     with tempfile.TemporaryDirectory() as place:
         for config in sorted((ROOT / "configs").glob("*.toml")):
-            if config.stem in NEEDS_A_SERVICE:
-                continue
-            if config.stem.startswith(NEEDS_TENPY) and find_spec("tenpy") is None:
+            packages = [package for name, package in NEEDS_PACKAGE.items() if config.stem.startswith(name)]
+            if config.stem in NEEDS_A_SERVICE or any(find_spec(package) is None for package in packages):
                 continue
             folder = Path(place) / config.stem
             train(config, folder, quick)

@@ -40,6 +40,7 @@ _BURN_IN = 30  # sweeps of all chains before the first sample
 _STEPS_AT_ONCE = 10
 _DESCENT_PART = 8  # a step of the descent takes a part of the samples
 _SEEDS = 1 << 62
+_NO_ENERGY = 1e-30
 
 
 def require_neural() -> None:
@@ -199,11 +200,16 @@ class NeuralPreparation:
             coefficients: Shape (samples, terms), of H.
 
         Raises:
-            ConfigError: H has off-diagonal elements of both signs, or a term is imaginary.
+            ConfigError: H has off-diagonal elements of both signs or none at all, or a term is imaginary.
             ResourceError: NetKet or JAX is not installed, or the samples do not fit.
         """
-        require_neural()
         paulis = paulis_of(groups)
+        if all(group.is_classical for group in paulis):
+            raise ConfigError(
+                "kind: 'neural' is for quantum networks, and network and cost are products of Z; use "
+                "preparation.kind = 'annealing' or 'exact'"
+            )
+        require_neural()
         self._rotations(RealStrings.of(paulis), coefficients)
         size = paulis[0].num_qubits
         parameters = self.alpha * size * (size + 1) + size
@@ -223,7 +229,7 @@ class NeuralPreparation:
         Raises:
             ConfigError: There are nudges, or H has off-diagonal elements of both signs.
             ResourceError: NetKet or JAX is not installed.
-            UnconvergedError: A state has not converged, and `on_unconverged` says to stop.
+            UnconvergedError: An optimisation diverged; or a state has not converged, and `on_unconverged` says to stop.
         """
         require_neural()
         if family.betas.any():
@@ -289,7 +295,12 @@ class NeuralPreparation:
                 length=chains.length // _DESCENT_PART,
             )
             energy, taken = float(energies.mean()), taken + count
-            residual = chains.num_spins * float(variances.mean()) / energy**2
+            residual = chains.num_spins * float(variances.mean()) / max(energy**2, _NO_ENERGY)
+            if not np.isfinite(residual):
+                raise UnconvergedError(
+                    "preparation: the optimisation of a neural state diverged; use a smaller preparation.learning_rate, "
+                    "or a larger preparation.shift"
+                )
         return parameters, spins, energy, residual, taken
 
     def _judge(self, report: ConvergenceReport) -> None:

@@ -116,6 +116,8 @@ def tangent_response(
 
 def _kept(metric: NDArray, cut: float) -> NDArray[np.float64]:
     """Return the eigenvectors of a metric above a part of its largest eigenvalue, shape (parameters, kept)."""
+    if not metric.any():
+        return np.zeros((len(metric), 0))
     if len(metric) <= _SMALL:
         values, vectors = eigh(metric)
         return np.asarray(vectors[:, values > cut * values[-1]])

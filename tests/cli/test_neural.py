@@ -13,6 +13,7 @@ BAD = {
     "samples": (("preparation.samples=100",), "preparation.samples: expected a multiple of 8 times the chains"),
     "automatic nudge": (("contrast.beta='auto'",), "'linear_response' has no nudges, which contrast.beta = 'auto'"),
     "a level": (("preparation.level=1",), "preparation.level: does not go with kind = 'neural'"),
+    "classical": (("network.kind='classical_ising'",), "preparation.kind: 'neural' is for quantum networks"),
     "no extra": ((), "pip install 'qep_qiskit[neural]'"),
 }
 

@@ -115,6 +115,13 @@ REFUSED = {
 }
 
 
+@pytest.mark.deep
+def test_an_optimisation_that_diverges_is_one_line(rng):
+    hamiltonian, weights = frustrated(complete(6), (2, 5), rng, spread=0.35)
+    with pytest.raises(UnconvergedError, match=r"diverged; use a smaller preparation\.learning_rate"):
+        estimate(hamiltonian, weights, neural(learning_rate=1e6, shift=1e-12))
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_neural_states_have_no_nudged_phases(case, rng):
     options, message = REFUSED[case]
