@@ -119,7 +119,7 @@ REFUSED = {
 def test_an_optimisation_that_diverges_is_one_line(rng):
     hamiltonian, weights = frustrated(complete(6), (2, 5), rng, spread=0.35)
     with pytest.raises(UnconvergedError, match=r"diverged; use a smaller preparation\.learning_rate"):
-        estimate(hamiltonian, weights, neural(learning_rate=1e6, shift=1e-12))
+        estimate(hamiltonian, weights, neural(learning_rate=1e300, samples=256, chains=8, steps=20))
 
 
 @pytest.mark.parametrize("case", REFUSED)
