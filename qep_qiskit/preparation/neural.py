@@ -298,8 +298,8 @@ class NeuralPreparation:
             residual = chains.num_spins * float(variances.mean()) / max(energy**2, _NO_ENERGY)
             if not np.isfinite(residual):
                 raise UnconvergedError(
-                    "preparation: the optimisation of a neural state diverged; use a smaller preparation.learning_rate, "
-                    "or a larger preparation.shift"
+                    "preparation: the optimisation of a neural state diverged; use a smaller "
+                    "preparation.learning_rate, or a larger preparation.shift"
                 )
         return parameters, spins, energy, residual, taken
 
