@@ -61,9 +61,12 @@ WAYS = {
 }
 
 
+SLOW = {"adaptive", "replicated", "level", "exact"}
+
+
 @pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 @pytest.mark.deep(but=["loss"])
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", [pytest.param(way, marks=pytest.mark.slow if way in SLOW else ()) for way in WAYS])
 def test_trains_resumes_bit_for_bit_and_predicts(qep, spins, stopped, records, here, settings, way, warm_start):
     pytest.importorskip("tenpy")
     assert qep("train", spins, "--out", "whole", *settings(*WAYS[way])).code == 0
