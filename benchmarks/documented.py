@@ -239,7 +239,7 @@ def noisy_gradient(device: str, spins: int) -> DocumentedBenchmark:
 _TRAINED = (
     "xor", "xor_one_shot", "xor_fields", "xor_noisy", "parity", "xor_fake_device", "native_torino", "moons", "digits",
     "xor_ansatz", "xor_vqe", "iris_vqe", "excited", "cluster_ising", "sensing", "oscillators", "oscillators_grid",
-    "elastic", "classical_ising", "thermal", "antiferromagnet", "aim", "neural", "xor_size",
+    "elastic", "classical_ising", "thermal", "antiferromagnet", "aim", "neural", "xor_size", "dmrg_19",
 )  # fmt: skip
 
 DOCUMENTED: dict[str, Documented] = {

@@ -15,6 +15,7 @@ from qep_qiskit.config import from_file, load_config
 
 ROOT = Path(__file__).parents[1]
 CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
+SLOW = {"dmrg_57"}  # also in its small variant
 FOR_USE = {"ansaetze"}  # circuits to name in a configuration; tests/ansatz reads them
 ACCOUNT = [path for path in CONFIGS if load_config(path).execution.backend.startswith("ibm_")]
 WIDE = {"native_100"}
@@ -56,6 +57,7 @@ def test_config_runs_in_a_small_variant(path, tmp_path, capsys):
     if load_config(path).preparation.kind == "dmrg":
         pytest.importorskip("tenpy")
         small += ["preparation.max_bond_dimension=2", "preparation.on_unconverged='go_on'", "preparation.max_sweeps=1"]
+        small += ["task.test_fraction=0.7"]
     if load_config(path).task.kind == "digits":
         small += ["training.batch_size=1437", "task.test_size=10", "preparation.steps=2", "preparation.total_time=0.4"]
     if load_config(path).task.kind == "phases":

@@ -55,7 +55,7 @@ def compare(case, level=0, **options):
 
 
 @pytest.mark.deep(but=["lattice3x3"])
-@pytest.mark.parametrize("name", ["lattice3x3", "lattice4x4", "heavy-hex"])
+@pytest.mark.parametrize("name", ["lattice3x3", "lattice4x4", pytest.param("heavy-hex", marks=pytest.mark.slow)])
 def test_states_and_contrasts_are_those_of_diagonalisation(name):
     graphs = GRAPHS | {"lattice3x3": lattice(3, 3), "lattice4x4": lattice(4, 4)}
     case = entangled(graphs[name], 3)
@@ -68,8 +68,7 @@ def test_states_and_contrasts_are_those_of_diagonalisation(name):
     assert found.report.unconverged == ()
 
 
-@pytest.mark.deep(but=["12"])
-@pytest.mark.parametrize("size", [12, 100])
+@pytest.mark.parametrize("size", [12, pytest.param(100, marks=pytest.mark.slow)])
 def test_chains_are_those_of_free_fermions(size, rng):
     """All means of an open chain, and the contrast of a nudge of its last spin."""
     network = IsingNetwork(graph=chain(size), outputs=(size - 1,))
