@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ _ON_CPU_UP_TO = 20
 def gpu_library() -> Any:
     """CuPy, where it finds a GPU."""
     try:
-        import cupy
+        cupy = import_module("cupy")
     except ImportError:
         sys.exit("benchmarks/gpu.py was not run: CuPy is not installed (pip install cupy-cuda12x)")
     try:

@@ -18,16 +18,18 @@ OPTIONAL = {
     "mlflow",
     "netket",
     "pandas",
+    "physics-tenpy",
     "pyarrow",
     "qiskit-ibm-runtime",
     "requests",
     "scikit-learn",
     "shtab",
     "tensorboardx",
+    "threadpoolctl",
     "torch",
     "urllib3",
 }
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "tenpy": "physics-tenpy"}
 OWN = {"qep_qiskit", "loopback"} | {
     path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).glob("*.py")
 }
@@ -67,7 +69,11 @@ def test_all_that_the_package_imports_is_declared():
     # The others must be had by a plain install; an extra may raise their versions, which declares nothing.
     assert set(imported("qep_qiskit")) - bounds(PROJECT["dependencies"]).keys() == OPTIONAL
     assert (
-        bounds(["qep_qiskit[ibm,cluster,parquet,completion,pandas,sklearn,jax,torch,tensorboard,mlflow,neural]"]).keys()
+        bounds(
+            [
+                "qep_qiskit[ibm,cluster,parquet,completion,pandas,sklearn,jax,torch,tensorboard,mlflow,neural,tensor,cores]"
+            ]
+        ).keys()
         >= OPTIONAL
     )
 
