@@ -62,7 +62,7 @@ def working_in(
         if state is not None and is_finished(state, experiment):
             Console().print(report_of(folder, experiment, state))
             print(f"{folder.path}: this run is finished; nothing to resume")
-            yield Work(trainer=experiment.trainer(state=state), outcome="finished")
+            yield Work(trainer=experiment.trainer(callbacks=(), state=state), outcome="finished")
             return
         is_new = device is not None
         device = device_of(experiment, folder) if device is None else device

@@ -91,7 +91,7 @@ class Experiment:
     def callbacks(self, folder: Path | None = None) -> tuple[Callback, ...]:
         """Return new callbacks, those that the configuration names.
 
-        `train` and the commands use them; `trainer` has the callbacks that it is given.
+        A run without a folder has them by `trainer`.
 
         Args:
             folder: Folder of the run; None in memory.
@@ -108,12 +108,12 @@ class Experiment:
         return self.config.callbacks.build(scene)
 
     def trainer(
-        self, callbacks: Sequence[Callback] = (), state: TrainingState | None = None, *, progress: bool = True
+        self, callbacks: Sequence[Callback] | None = None, state: TrainingState | None = None, *, progress: bool = True
     ) -> Trainer:
         """Return a trainer, new or continued from a state.
 
         Args:
-            callbacks: Callbacks of the trainer, such as those of the configuration, `callbacks`.
+            callbacks: All callbacks of the trainer; None for those of the configuration.
             state: State to continue from; None for a new training.
             progress: Whether a notebook shows how far the training is.
         """
@@ -128,7 +128,7 @@ class Experiment:
             settings=training.made(TrainingSettings, evaluate_final=_evaluates_final(self.config)),
             seeds=self.seeds,
             policy=self.policy,
-            callbacks=callbacks,
+            callbacks=self.callbacks() if callbacks is None else callbacks,
             state=state,  # type: ignore[arg-type]
             task_is_checked=True,
             progress=progress,

@@ -151,7 +151,7 @@ def record_run(experiment: Experiment) -> RunRequests:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", QepWarning)
         epochs = list(_driven_epochs(quiet))
-    trainer = quiet.trainer()
+    trainer = quiet.trainer(callbacks=())
     return RunRequests(
         jobs=tuple(job for epoch in epochs for job in epoch.counted),
         step=epochs[0].typical_step,
@@ -221,7 +221,7 @@ def _driven_epochs(experiment: Experiment) -> Iterator[_DrivenEpoch]:
 
     The first epoch calibrates. Its calibration is kept for kinds without one, and discarded where a calibration is due.
     """
-    trainer, mitigation = experiment.trainer(), experiment.estimator.mitigation
+    trainer, mitigation = experiment.trainer(callbacks=()), experiment.estimator.mitigation
     if mitigation is not None:
         lasting = replace(mitigation, calibrate_every=trainer.settings.epochs + 1)
         experiment = replace(experiment, estimator=replace(experiment.estimator, mitigation=lasting))

@@ -83,7 +83,7 @@ def load_matching_state(folder: RunFolder, experiment: Experiment) -> TrainingSt
         state = folder.load_state()
     if state is None:
         return None
-    expected = experiment.trainer().state
+    expected = experiment.trainer(callbacks=()).state
     same_optimizer_state = {name: len(array) for name, array in state.optimizer_state.items()} == {
         name: len(array) for name, array in expected.optimizer_state.items()
     }

@@ -83,6 +83,13 @@ def test_the_run_ends_with_the_best_weights_and_outputs_measured_with_them(confi
     assert state.notes["early_stopping"]["epoch"] == best
 
 
+def test_a_trainer_without_a_folder_ends_with_the_same_weights(config, tmp_path):
+    folder, trainer = trained(tmp_path / "run", config), from_file(config).trainer()
+    assert trainer.run() == "finished"
+    _, experiment = open_run(folder.path)
+    assert trainer.weights.tolist() == load_matching_state(folder, experiment).weights.tolist()
+
+
 @pytest.mark.parametrize("stops", [(5,), (2, 9)])
 def test_a_run_that_was_stopped_ends_the_same(config, tmp_path, stops):
     whole, parts = trained(tmp_path / "whole", config), trained(tmp_path / "parts", config, *stops)
