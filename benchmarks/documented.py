@@ -295,6 +295,7 @@ DOCUMENTED: dict[str, Documented] = {
     "oscillator_grid": benchmark("oscillator_grid"),
     "oscillator_ramp": benchmark("oscillator_ramp"),
     "readout_errors": benchmark("readout_errors"),
+    "signal_by_distance": benchmark("signal_by_distance"),
 }
 
 
