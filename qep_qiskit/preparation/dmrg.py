@@ -153,7 +153,7 @@ class DmrgPreparation:
                 levels=free,
             ),
             report=report,
-            warm_start=_packed(free, self._most_bonds(family.paulis[0].num_qubits)),
+            warm_start=_packed(free, _bonds_up_to(family.paulis[0].num_qubits, self.max_bond_dimension)),
         )
 
     def _energy_tolerance(self, family: HamiltonianFamily) -> float:
@@ -184,9 +184,6 @@ class DmrgPreparation:
             cold if np.isnan(bonds).any() else _unpacked(entries, bonds, solver.order)
             for entries, bonds in zip(arrays[_ENTRIES], arrays[_BONDS], strict=True)
         ]
-
-    def _most_bonds(self, num_spins: int) -> list[int]:
-        return _bonds_up_to(num_spins, self.max_bond_dimension)
 
     def _report(self, family: HamiltonianFamily, samples: Sequence[_Sample]) -> ConvergenceReport:
         minima = [[levels[-1] for levels in sample.phases] for sample in samples]
@@ -226,12 +223,12 @@ class DmrgPreparation:
         """Warn or stop where states have not converged."""
         if self.on_unconverged == "go_on":
             return
-        whole = min(2 * self.max_bond_dimension, 1 << family.paulis[0].num_qubits // 2)
+        larger = min(2 * self.max_bond_dimension, 1 << family.paulis[0].num_qubits // 2)
         cut = int((report.residuals > self.tolerance).sum())
         moving, count = len(report.unconverged) - cut, report.residuals.size
         first = "".join(report.unconverged[:1])
         if self.on_unconverged == "stop" and report.unconverged:
-            advice = f"try preparation.max_bond_dimension = {whole}" if cut else "raise preparation.max_sweeps"
+            advice = f"try preparation.max_bond_dimension = {larger}" if cut else "raise preparation.max_sweeps"
             raise UnconvergedError(
                 f"preparation: {len(report.unconverged)} of {count} states are not converged ({first}); {advice}, in a "
                 "new run; this one stops (on_unconverged = 'stop')"
@@ -240,7 +237,7 @@ class DmrgPreparation:
             TruncatedStateWarning,
             "matrix product states lose more weight than preparation.tolerance where their bonds are cut, and means "
             "and gradients with it: raise preparation.max_bond_dimension, or choose another preparation.order",
-            detail=f"{cut} of {count} states; {first}; try {whole}",
+            detail=f"{cut} of {count} states; {first}; try {larger}",
             affected=cut,
             of=count,
         )
