@@ -10,9 +10,10 @@ A number in a Markdown file is followed by ``<!--= key format -->``, and one in 
 ``[= key format]``; the key is a path in docs/results.json and the format Python's, with an M behind it for millions.
 Lists of sentences, texts and tables stand between ``<!--= key list -->``, ``text`` or ``table`` and ``<!--end-->``;
 ``table:0,2`` shows some columns, and ``key+key`` one table below the other. A table of the shipped configs stands
-between ``<!--= configs -->`` and ``<!--end-->``: its last column is what the comment of each file says after
-``Reaches:``; the others are written by hand. Every result keeps the hash of the settings that it came from, so a test
-finds texts that differ from the results and results of other settings. Results are those of the day that stands beside
+between ``<!--= configs all -->`` (or ``some``, of rows chosen by hand) and ``<!--end-->``: its last column is what the
+comment of each file says after ``Reaches:``; the others are written by hand. Every result keeps the hash of the
+settings that it came from, so a test finds texts that differ from the results and results of other settings. Results
+are those of the day that stands beside
 them, not of the code of today.
 """
 
@@ -50,7 +51,7 @@ _NUMBER = re.compile(r"(?P<value>[^\s|<>\[\]()]+)(?P<mark><!--= (?P<key>\S+) (?P
 _BLOCK = re.compile(
     r"(?P<mark><!--= (?P<key>\S+) (?P<format>list|text|table\S*) -->\n).*?(?P<end><!--end-->)", flags=re.DOTALL
 )
-_CONFIGS = re.compile(r"(?<=<!--= configs -->\n).*?(?=<!--end-->)", flags=re.DOTALL)
+_CONFIGS = re.compile(r"(?P<mark><!--= configs (?P<which>all|some) -->\n)(?P<table>.*?)(?=<!--end-->)", flags=re.DOTALL)
 _NUMBER_IN_TOML = re.compile(r"(?P<value>[^\s\[\]()]+)(?P<mark> \[= (?P<key>\S+) (?P<format>\S+)\])")
 
 
@@ -330,16 +331,17 @@ def filled(text: str, results: Mapping[str, Any], *, toml: bool) -> str:
         return match["mark"] + "\n".join(lines) + "\n" + match["end"]
 
     if not toml:
-        text = _CONFIGS.sub(lambda match: configs_table(match[0]), text)
+        text = _CONFIGS.sub(lambda found: found["mark"] + configs_table(found["table"], found["which"] == "all"), text)
     text = (_NUMBER_IN_TOML if toml else _NUMBER).sub(put, text)
     return text if toml else _BLOCK.sub(put_block, text)
 
 
-def configs_table(table: str) -> str:
-    """The table of the shipped configs with what each reaches today; a new one is a row at its end.
+def configs_table(table: str, complete: bool = True) -> str:
+    """The table of the shipped configs with what each reaches today.
 
     Args:
         table: The table as it is, in Markdown.
+        complete: Whether configs that it does not have are new rows at its end.
     """
     reaches = {
         path.name: reached(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "configs").glob("*.toml"))
@@ -348,7 +350,8 @@ def configs_table(table: str) -> str:
     purposes = {f"{one.name}.toml": one.purpose for one in examples()}
     by_hand = {row.split("`")[1]: row.split(" | ")[1] for row in rows}
     shows = purposes | by_hand
-    names = [*(name for name in by_hand if name in reaches), *(name for name in reaches if name not in by_hand)]
+    names = [name for name in by_hand if name in reaches]
+    names += [name for name in reaches if complete and name not in by_hand]
     return "\n".join([head, line, *(f"| `{name}` | {shows[name]} | {reaches[name]} |" for name in names), ""])
 
 
