@@ -13,8 +13,7 @@ Lists of sentences, texts and tables stand between ``<!--= key list -->``, ``tex
 between ``<!--= configs all -->`` (or ``some``, of rows chosen by hand) and ``<!--end-->``: its last column is what the
 comment of each file says after ``Reaches:``; the others are written by hand. Every result keeps the hash of the
 settings that it came from, so a test finds texts that differ from the results and results of other settings. Results
-are those of the day that stands beside
-them, not of the code of today.
+are those of the day that stands beside them, not of the code of today.
 """
 
 from __future__ import annotations
