@@ -291,6 +291,9 @@ DOCUMENTED: dict[str, Documented] = {
         takes_long=True,
     ),
     "bond_dimensions": benchmark("bond_dimensions"),
+    "bond_dimensions_150": benchmark(
+        "bond_dimensions", *("--spins", "150", "--bonds", "16", "32", "64", "--aer"), takes_long=True
+    ),
     "wide_ramps": benchmark("wide_ramps", takes_long=True),
     "oscillator_grid": benchmark("oscillator_grid"),
     "oscillator_ramp": benchmark("oscillator_ramp"),
