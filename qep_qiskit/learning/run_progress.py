@@ -37,7 +37,7 @@ class _Bar:
 
     def _repr_html_(self) -> str:
         bar = "" if self.share is None else f'<progress value="{self.share:.4f}" max="1"></progress> '
-        return f"<div>{bar}<code>{escape(self.words)}</code></div>"
+        return f'<div>{bar}<span style="font-family: monospace">{escape(self.words)}</span></div>'
 
 
 class RunProgress:

@@ -94,4 +94,4 @@ trained = qep.train(build(check_config({CONFIG!r}, "f")))
     client.NotebookClient(notebook, kernel_name="python3", timeout=120).execute()
     (shown,) = notebook.cells[0].outputs
     assert shown.output_type == "display_data"
-    assert shown.data["text/html"].startswith("<div><code>epoch 3/3  step 6/6  loss ")
+    assert shown.data["text/html"].startswith('<div><span style="font-family: monospace">epoch 3/3  step 6/6  loss ')
