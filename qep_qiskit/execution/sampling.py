@@ -17,6 +17,8 @@ from qep_qiskit.outcomes.checks import require_shape
 from qep_qiskit.outcomes.known_states import VectorStates
 from qep_qiskit.outcomes.states import CircuitStates, PreparedStates, ProgramStates, on_qubits
 
+_WORTH_THREADS = 1 << 15
+
 
 def sample_vectors(
     vectors: NDArray, measurements: tuple[GroupMeasurement, ...], seeds: Seeds, key: tuple[str | int, ...]
@@ -46,12 +48,17 @@ def sample_known(request: Request, seeds: Seeds) -> ShotData:
 def _sampled(
     prepared: PreparedStates, measurements: tuple[GroupMeasurement, ...], seeds: Seeds, key: tuple[str | int, ...]
 ) -> ShotData:
-    """Draw every measurement from a random stream of its own, so groups are independent."""
+    """Draw every measurement from a random stream of its own, so groups are independent.
+
+    Small ones are drawn here: to wake a thread would take longer.
+    """
 
     def drawn(own: GroupMeasurement) -> Outcomes:
         return prepared.measured(own.group, own.states, own.shots, seeds.generator(*key, *own.seed_words))
 
-    return ShotData(outcomes=tuple(in_threads(drawn, measurements)), discarded=prepared.discarded)
+    probabilities = sum(own.num_circuits for own in measurements) << (prepared.num_qubits or 0)
+    outcomes = (in_threads if probabilities >= _WORTH_THREADS else map)(drawn, measurements)
+    return ShotData(outcomes=tuple(outcomes), discarded=prepared.discarded)
 
 
 class LocalExecutor(ABC):
