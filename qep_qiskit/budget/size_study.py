@@ -6,6 +6,7 @@ prepared states, so it takes a few gradients without shots (`network_errors`).
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +20,7 @@ from qep_qiskit.config import Config, Experiment, build, check_config
 from qep_qiskit.config.budget import BudgetConfig
 from qep_qiskit.config.measurement import MeasurementConfig
 from qep_qiskit.continuous.grid_network import GridNetwork
-from qep_qiskit.core.errors import ConfigError, QepError
+from qep_qiskit.core.errors import ConfigError, QepError, QepWarning
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.distances import distances_of_weights, qubits_of_inputs, qubits_of_outputs
@@ -34,6 +35,7 @@ _NOT_OF_A_POINT = ("update", "training", "name")
 _PLACEHOLDER_BETA = 0.1
 _EXPECTED = "such as --over network.num_spins=4,8,12"
 _SOURCES = ("outputs", "inputs")
+_ROUNDING = 1e-10  # of the length of the gradient: means of iterative solvers are not better
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +126,8 @@ def network_row(point: Point) -> Mapping[str, Any]:
     Args:
         point: A point of `sizes_of`.
     """
-    with counting_warnings(WarningLog()) as log:
+    with counting_warnings(WarningLog()) as log, warnings.catch_warnings():
+        warnings.simplefilter("ignore", QepWarning)  # they are counted, and named once at the end of the study
         row = _measured(_exact(point["config"]))
     return {**point["swept"], **row, "warned": [[count.kind, count.severity, count.times] for count in log.given]}
 
@@ -185,7 +188,7 @@ def _profile(gradient: NDArray, distances: NDArray) -> list[list[float]]:
 
 
 def tables_of(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
-    """Return the table of networks, and that of their gradients by the distance of weights.
+    """Return the table of networks, and that of their gradients by the distance of weights; None for rounding errors.
 
     Args:
         rows: Rows of `network_row`.
@@ -197,7 +200,7 @@ def tables_of(rows: Sequence[Row]) -> tuple[list[Row], list[Row]]:
             "from": source,
             "distance": int(distance),
             "weights": count,
-            "rms_gradient": size,
+            "rms_gradient": size if size > _ROUNDING * row["gradient"] else None,
         }
         for row in rows
         for source, profile in zip(_SOURCES, row["profiles"], strict=True)

@@ -101,6 +101,8 @@ def distance_averages(rows: Sequence[Row], others: Sequence[str]) -> list[Row]:
     found = []
     for size, curve in zip(largest, curves.grouped(rows), strict=True):
         for own in curves.grouped([row for row in curve if row["spins"] == size], "from", "distance"):
+            if any(row["rms_gradient"] is None for row in own):  # the others alone would be the largest
+                continue
             mean = LogMean.of([number(row, "rms_gradient") for row in own]).columns("rms_gradient")
             place = {name: own[0][name] for name in ("spins", "from", "distance")}
             found.append(curves.labels(own[0]) | place | {"networks": len(own)} | mean)
@@ -172,7 +174,8 @@ def _falling(rows: Sequence[Row]) -> str:
     """Return the factor by which the gradient of a weight falls with every coupling, the mean over networks."""
     slopes = []
     for own in grouped(rows, lambda row: row["seed"]).values():
-        pairs = np.array([(row["distance"], math.log(row["rms_gradient"])) for row in own if row["rms_gradient"] > 0.0])
+        known = [(row["distance"], number(row, "rms_gradient")) for row in own if number(row, "rms_gradient") > 0.0]
+        pairs = np.array([(distance, math.log(size)) for distance, size in known])
         if len(pairs) > 1:
             slopes.append(-_slope(*pairs.T)[0])
     return LogMean.of(np.exp(slopes)).text() if slopes else _MISSING

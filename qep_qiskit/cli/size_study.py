@@ -40,7 +40,11 @@ _METHOD = [
         "noise from the variance 1 − ⟨P⟩² of a shot. The noise of a measured error signal is included to first order.",
     ),
     ("gap", "First excitation energy of the free Hamiltonian, the smallest of the samples."),
-    ("distance", "Couplings between the nearest qubit of a weight's dH/dw and the nearest output."),
+    (
+        "distance",
+        "Couplings between the nearest qubit of a weight's dH/dw and the nearest output. Gradients below 1e-10 of "
+        "the length are rounding errors and left out.",
+    ),
 ]
 
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from qep_qiskit.budget.size_study import tables_of
 from qep_qiskit.budget.size_summary import LogMean, curve_table, distance_averages, size_averages, size_sentences
 
 OTHERS = ("network.graph", "network.fields.mean")
@@ -60,6 +61,14 @@ def test_distances_are_those_of_the_largest_networks():
     assert [row["distance"] for row in rows if (row["curve"], row["column"]) == ("chain", "fields.mean = 1")] == [
         *range(8)
     ]
+
+
+def test_a_distance_at_which_one_network_is_within_rounding_errors_has_no_mean():
+    row = network("chain", 1, 8, 0, profiles=[[[0.0, 3, 1.0], [1.0, 2, 1e-11]], []])
+    _, far_rows = tables_of([row])
+    assert [one["rms_gradient"] for one in far_rows] == [1.0, None]
+    more = [far(row, 0, 2.0), far(row, 1, 1e-3)]
+    assert [one["distance"] for one in distance_averages([*far_rows, *more], OTHERS)] == [0]
 
 
 def test_table_of_curves():

@@ -9,11 +9,11 @@ from typing import Final
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from qep_qiskit.budget.report.drawing import WIDE, draw_points, handle, legend_below
 from qep_qiskit.budget.report.rows import Row, levels, number
-from qep_qiskit.report.log_axis import log_axis
+from qep_qiskit.report.log_axis import log_axis, short_count
 from qep_qiskit.report.style import MITIGATION_STYLES, LineStyle, figure_style, new_figure, ramp_styles
 
 _HEIGHT: Final = 2.35
@@ -85,7 +85,9 @@ def _drawn(rows: Sequence[Row], panels: Sequence[_Panel], width: float) -> Figur
                 seen += _draw(axis, [row for row in rows if row["column"] == column], panel, styles)
             for axis, column in zip(axes[place], columns, strict=True):
                 _name(axis, panel, column)
-                log_axis(axis, "y", seen, counts=panel.counts)
+                log_axis(axis, "y", seen)
+                if panel.counts:
+                    axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
                 _horizontal_axis(axis, panel, rows)
         legend_below(figure, [handle(style, name) for name, style in styles.items()] if len(styles) > 1 else [], width)
     return figure
