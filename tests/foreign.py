@@ -43,6 +43,8 @@ class ForeignLibrary(ModuleType):
     """The module: functions of numpy on its own arrays."""
 
     def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
         function = getattr(np, name)
         if name == "asarray":
             return lambda array, dtype=None: np.array(array, dtype=dtype, subok=False).view(ForeignArray)

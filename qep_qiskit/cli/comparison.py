@@ -112,10 +112,10 @@ def require_exact(experiment: Experiment) -> None:
     Raises:
         ResourceError: States are too many to diagonalise the Hamiltonian, and are no matrix product states.
     """
-    is_classical = experiment.estimator.hamiltonian.is_classical
-    matrices = experiment.config.preparation.state_temperature is not None and not is_classical
     if _can_be_exact(experiment) or _finer(experiment) is not None:
         return
+    is_classical = experiment.estimator.hamiltonian.is_classical
+    matrices = experiment.config.preparation.state_temperature is not None and not is_classical
     try:
         require_memory(
             experiment.network.num_qubits,

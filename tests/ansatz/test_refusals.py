@@ -5,6 +5,7 @@ import re
 import pytest
 
 from qep_qiskit.ansatz import read_ansatz
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import AnsatzError
 
 HEAD = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
@@ -120,7 +121,7 @@ def test_divisions_of_whole_numbers(angle, division, value, refused):
 @pytest.mark.parametrize("num_qubits", [1, 3])
 def test_other_number_of_qubits(num_qubits, refused):
     message = refused(TWO + "rx(a) q; ry(b) q;", num_qubits)
-    assert f"expected the {num_qubits} qubits of the network, got 2; declare qubit[{num_qubits}]" in message
+    assert f"expected the {amount(num_qubits, 'qubit')} of the network, got 2; declare qubit[{num_qubits}]" in message
 
 
 @pytest.mark.parametrize(

@@ -41,8 +41,8 @@ CHOICES = [
     ("network.graph='star'", "network.graph: expected 'chain', 'ring'"),
     (
         "preparation.kind='magic'",
-        "preparation.kind: expected one of 'exact', 'annealing', 'thermal', 'adiabatic', 'variational', 'neural', "
-        "'gaussian', 'equilibrium', got 'magic'",
+        "preparation.kind: expected one of 'exact', 'dmrg', 'annealing', 'thermal', 'adiabatic', 'variational', "
+        "'neural', 'gaussian', 'equilibrium', got 'magic'",
     ),
     ("preparation={kind='adiabatic', ramp='steep'}", "preparation.ramp: expected 'linear', 'cosine' or 'smoothstep'"),
     ("preparation={kind='adiabatic', order=3}", "preparation.order: expected 1 or 2, got 3"),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from qep_qiskit.config import from_file
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import RunFolderError
 from qep_qiskit.core.files import hold
 from qep_qiskit.learning import Callback
@@ -196,7 +197,9 @@ def test_signal_stops_after_the_request_and_says_how_to_go_on(qep, process, here
     with np.load(folder / "checkpoint.npz") as file:
         meta = json.loads(str(file["meta"]))
     step, answers = meta["step"], len(meta["request_log"])
-    place = f"in step {step + 1} of 480, with {answers} answers kept" if answers else f"after step {step} of 480"
+    place = (
+        f"in step {step + 1} of 480, with {amount(answers, 'answer')} kept" if answers else f"after step {step} of 480"
+    )
     assert err.splitlines()[-1] == f"qep: stopped {place}; go on with 'qep resume {folder}'"
     assert qep("resume", folder).code == 0
     same_run(folder, against=whole)
@@ -313,7 +316,7 @@ def read_back(folder):
 
 @pytest.mark.deep(but=["17-checkpoint.npz", "17-data.npz"])
 @pytest.mark.parametrize("name", ["checkpoint.npz", "data.npz"])
-@pytest.mark.parametrize("every", [3, 17])
+@pytest.mark.parametrize("every", [pytest.param(3, marks=pytest.mark.slow), 17])
 def test_flipped_bits_never_pass_for_something_else(halted, name, every):
     """One bit in every so many bytes, each in its turn: refused or, where the bit means nothing, read as before."""
     folder, before = RunFolder.open(halted), (halted / name).read_bytes()

@@ -177,7 +177,8 @@ def wait_for(condition, child):
 
 @pytest.mark.deep
 @pytest.mark.parametrize(
-    ("jobs", "whole_group", "goals"), [(1, True, (50, 400)), (2, True, (400,)), (2, False, (400,))]
+    ("jobs", "whole_group", "goals"),
+    [(1, True, (50, 400)), pytest.param(2, True, (400,), marks=pytest.mark.slow), (2, False, (400,))],
 )
 def test_killed_and_gone_on_with(qep, process, here, long_sweep, jobs, whole_group, goals):
     """In the middle of runs, also twice: all processes at once, or the parent alone."""

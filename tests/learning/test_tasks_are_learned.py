@@ -36,7 +36,7 @@ def accuracy_after_training(config, *overrides):
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("shots", ["exact", "100"])
+@pytest.mark.parametrize("shots", ["exact", pytest.param("100", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("spins", [2, 3, 4])
 def test_xor_from_twenty_seeds(spins, shots):
     for seed in range(20):
@@ -65,7 +65,10 @@ def test_xor_with_input_spins_learns_from_exact_states():
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize(("shots", "least"), [("exact", 0.99), pytest.param("200", 0.985, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("shots", "least"),
+    [pytest.param("exact", 0.99, marks=pytest.mark.slow), pytest.param("200", 0.985, marks=pytest.mark.slow)],
+)
 def test_two_moons(shots, least):
     reached = [accuracy_after_training("moons", f"seed={s}", EXACT, f"measurement.shots={shots}") for s in range(3)]
     assert np.mean(reached) >= least

@@ -121,6 +121,7 @@ def test_a_device_without_fractional_gates(double, config, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_rehearsal_sends_nothing_and_can_be_predicted_with_after_the_device_is_gone(double, config, tmp_path):
     folder = tmp_path / "run"
     words = ("--set", "execution.backend=rehearse:ibm_kingston", "--set", "execution.fractional_gates=true")

@@ -236,7 +236,7 @@ def ramped(family, **settings):
 
 
 def test_driver_against_the_fields_is_told(rng):
-    with warns(ReversedDriverWarning, r"use preparation\.driver_field = -1", detail="in 1 of 1 states"):
+    with warns(ReversedDriverWarning, r"use preparation\.driver_field = -1", detail="in 1 of 1 state"):
         ramped(free_family(rng, -1.0))
 
 

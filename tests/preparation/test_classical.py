@@ -142,7 +142,7 @@ def test_ties_are_told():
     network = IsingNetwork(graph=chain(3), outputs=(2,), fields=None)
     hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error((2,), 3))
     family, _ = family_of(hamiltonian, np.array([1.0, 1.0, 0, 0, 0]), np.zeros((1, 0)), np.ones((1, 1)), np.zeros(1))
-    with warns(DegenerateGroundStateWarning, "ground states of classical spins", detail="1 of 1 states"):
+    with warns(DegenerateGroundStateWarning, "ground states of classical spins", detail="1 of 1 state"):
         prepared(ExactSearch(), family)
 
 

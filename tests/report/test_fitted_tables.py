@@ -80,6 +80,8 @@ JOB = {
     "sending": 1,
     "state": "submitted",
     "service": "QUEUED",
+    "position": 12,
+    "starts": None,
     "job_id": "d3t5n6k7p8q9r0s1t2u3",
     "posted": 1.7e9,
     "usage_seconds": None,
