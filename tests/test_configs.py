@@ -18,7 +18,7 @@ CONFIGS = sorted((ROOT / "configs").glob("*.toml"))
 SLOW = {"dmrg_57"}  # also in its small variant
 FOR_USE = {"ansaetze"}  # circuits to name in a configuration; tests/ansatz reads them
 ACCOUNT = [path for path in CONFIGS if load_config(path).execution.backend.startswith("ibm_")]
-WIDE = {"native_100"}
+WIDE = {"dmrg_57", "native_100"}
 """Configurations whose states take tens of seconds."""
 DRAWN = sorted(path.name for path in (ROOT / "circuits").iterdir() if path.is_dir() and path.name not in FOR_USE)
 
