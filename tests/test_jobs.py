@@ -2,6 +2,8 @@
 
 import multiprocessing
 import os
+import signal
+import threading
 import time
 
 import numpy as np
@@ -128,16 +130,23 @@ def test_a_process_that_dies_is_one_line_and_the_next_call_works(at_once):
 
 
 def test_ctrl_c_ends_processes(at_once, monkeypatch):
+    """Also with items that wait for one; no thread fails meanwhile."""
+    failures = []
+    monkeypatch.setattr(threading, "excepthook", failures.append)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     set_jobs(2)
-    monkeypatch.setattr(jobs, "_gathered", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        in_processes(time.sleep, [60.0, 60.0])
-    monkeypatch.undo()
+    threading.Timer(4.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            in_processes(time.sleep, [60.0] * 12)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not [child for child in multiprocessing.active_children() if not gone_within(child, 10.0)]
-
-
-def interrupted(calls):
-    raise KeyboardInterrupt
+    for thread in threading.enumerate():
+        if "Executor" in type(thread).__name__:
+            thread.join(10.0)
+    assert [failure.exc_value for failure in failures] == []
+    assert in_processes(str, range(3)) == ["0", "1", "2"]
 
 
 def gone_within(process, seconds):

@@ -149,7 +149,7 @@ def _on_processes(jobs: int, work: Callable[[Item], Result], items: Sequence[Ite
     try:
         with one_thread_each(), ctrl_c_is_not_inherited(), _main_is_not_imported():
             calls = [executor.submit(work, item) for item in items]
-        return _gathered(calls)
+        return _gathered(calls, (KeyboardInterrupt, BrokenProcessPool))  # the pool ends them itself
     except KeyboardInterrupt:
         _processes.cache_clear()
         flag.value = AT_ONCE
@@ -194,10 +194,12 @@ def _results(executor: Executor, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
     return _gathered([executor.submit(*call) for call in calls])
 
 
-def _gathered(calls: Sequence[Future[Result]]) -> list[Result]:
-    """Return the results in order; after an error no further item is started."""
+def _gathered(calls: Sequence[Future[Result]], ends_all: tuple[type[BaseException], ...] = ()) -> list[Result]:
+    """Return the results in order; after an error no further item is started, unless it ends all items anyway."""
     try:
         return [call.result() for call in calls]
+    except ends_all:
+        raise
     except BaseException:
         for call in calls:
             call.cancel()
