@@ -135,6 +135,7 @@ def test_ctrl_c_ends_processes(at_once, monkeypatch):
     monkeypatch.setattr(threading, "excepthook", failures.append)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     set_jobs(2)
+    held = jobs._processes(2)  # as the traceback of an interrupted run holds its pool
     threading.Timer(4.0, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -145,6 +146,7 @@ def test_ctrl_c_ends_processes(at_once, monkeypatch):
     for thread in threading.enumerate():
         if "Executor" in type(thread).__name__:
             thread.join(10.0)
+    assert held
     assert [failure.exc_value for failure in failures] == []
     assert in_processes(str, range(3)) == ["0", "1", "2"]
 
