@@ -9,7 +9,9 @@
 A number in a Markdown file is followed by ``<!--= key format -->``, and one in a comment of a config by
 ``[= key format]``; the key is a path in docs/results.json and the format Python's, with an M behind it for millions.
 Lists of sentences, texts and tables stand between ``<!--= key list -->``, ``text`` or ``table`` and ``<!--end-->``;
-``table:0,2`` shows some columns, and ``key+key`` one table below the other. A table of the shipped configs stands
+``table:0,2`` shows some columns, and ``key+key`` one table below the other. Comparisons with other programs are stored
+as docs/results/peers/NAME.csv (benchmarks/peers): ``peers/NAME.made.date`` is a line of its head, ``peers/NAME.rows.x.loss``
+a cell, by the first cell of its row and its column, and ``peers/NAME.table`` all. A table of the shipped configs stands
 between ``<!--= configs all -->`` (or ``some``, of rows chosen by hand) and ``<!--end-->``: its last column is what the
 comment of each file says after ``Reaches:``; the others are written by hand. Every result keeps the hash of the
 settings that it came from, so a test finds texts that differ from the results and results of other settings. Results
@@ -44,6 +46,12 @@ from qep_qiskit.budget.reaching import shots_to_reach
 from qep_qiskit.config.examples import examples
 
 ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:
+    sys.path.append(str(ROOT))  # behind all others: the package is the installed one
+
+from benchmarks.peers.stored import FOLDER as PEERS  # noqa: E402
+from benchmarks.peers.stored import read_results  # noqa: E402
+
 RESULTS = ROOT / "docs" / "results.json"
 TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "configs").glob("*.toml"))]
 _NUMBER = re.compile(r"(?P<value>[^\s|<>\[\]()]+)(?P<mark><!--= (?P<key>\S+) (?P<format>\S+) -->)")
@@ -317,10 +325,21 @@ def load() -> dict[str, Any]:
 
 def value_at(results: Mapping[str, Any], key: str) -> Any:
     """The result at a path of names and places, joined by dots."""
+    names = key.split(".")
     found: Any = results
-    for name in key.split("."):
+    if names[0].startswith("peers/"):
+        found = {names[0]: _of_peers(names[0].removeprefix("peers/"))}
+    for name in names:
         found = found[int(name)] if isinstance(found, list) else found[name]
     return found
+
+
+def _of_peers(name: str) -> dict[str, Any]:
+    path = PEERS / f"{name}.csv"
+    if not path.exists():
+        raise KeyError(str(path.relative_to(ROOT)))
+    stored = read_results(path)
+    return {"made": stored.made, "rows": stored.by_first_column(), "table": stored.table}
 
 
 def filled(text: str, results: Mapping[str, Any], *, toml: bool) -> str:

@@ -30,7 +30,7 @@ OPTIONAL = {
     "urllib3",
 }
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "tenpy": "physics-tenpy"}
-OWN = {"qep_qiskit", "loopback"} | {
+OWN = {"qep_qiskit", "loopback", "benchmarks"} | {
     path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).glob("*.py")
 }
 

@@ -76,3 +76,24 @@ def test_the_table_of_configs_says_what_their_comments_say():
     readme = (documented.ROOT / "README.md").read_text(encoding="utf-8")
     stale = readme.replace("(45 flowers) |", "(45 plants) |")
     assert stale != readme == documented.filled(stale, documented.load(), toml=False)
+
+
+def test_results_of_comparisons_keep_how_they_were_made_and_are_filled_in(tmp_path, monkeypatch):
+    stored = sys.modules["benchmarks.peers.stored"]
+    stored.write_results(
+        tmp_path / "digits.csv", [{"model": "No couplings", "mean": 0.961}], "python -m x", notes={"part": "all\nof it"}
+    )
+    monkeypatch.setattr(documented, "PEERS", tmp_path)
+    found = stored.read_results(tmp_path / "digits.csv")
+    assert (found.made["command"], found.made["part"]) == ("python -m x", "all of it")
+    assert "qep_qiskit " in found.made["versions"]
+    assert "cores" in found.made["machine"]
+    text = "0.5<!--= peers/digits.rows.no_couplings.mean .2f -->\n<!--= peers/digits.table table -->\nold\n<!--end-->"
+    wanted = (
+        "0.96<!--= peers/digits.rows.no_couplings.mean .2f -->\n<!--= peers/digits.table table -->\n"
+        "| model | mean |\n|---|---|\n| No couplings | 0.961 |\n<!--end-->"
+    )
+    assert documented.filled(text, {}, toml=False) == wanted
+    (tmp_path / "bare.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(stored.DataError, match="expected lines '# date"):
+        stored.read_results(tmp_path / "bare.csv")

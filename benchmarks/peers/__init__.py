@@ -1,0 +1,1 @@
+"""Comparisons with other people's programs and published results; each module is a command."""
