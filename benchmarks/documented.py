@@ -10,7 +10,7 @@ A number in a Markdown file is followed by ``<!--= key format -->``, and one in 
 ``[= key format]``; the key is a path in docs/results.json and the format Python's, with an M behind it for millions.
 Lists of sentences, texts and tables stand between ``<!--= key list -->``, ``text`` or ``table`` and ``<!--end-->``;
 ``table:0,2`` shows some columns, and ``key+key`` one table below the other. Comparisons with other programs are stored
-as docs/results/peers/NAME.csv (benchmarks/peers): ``peers/NAME.made.date`` is a line of its head, ``peers/NAME.rows.x.loss``
+as docs/results/peers/NAME.csv (benchmarks/peers): ``peers/NAME.made.date`` is of its head, ``peers/NAME.rows.x.loss``
 a cell, by the first cell of its row and its column, and ``peers/NAME.table`` all. A table of the shipped configs stands
 between ``<!--= configs all -->`` (or ``some``, of rows chosen by hand) and ``<!--end-->``: its last column is what the
 comment of each file says after ``Reaches:``; the others are written by hand. Every result keeps the hash of the
