@@ -181,7 +181,11 @@ class UntrustedGradientWarning(QepWarning):
 
 
 class BranchJumpWarning(UntrustedGradientWarning):
-    """A nudged state does not belong to the free one: it lies on another branch of the spectrum."""
+    """A nudged state does not belong to the free one: it lies on another branch of the spectrum.
+
+    A contrast of ground states is the exact gradient of its contrastive function all the same; what a crossing costs is
+    that this function leaves the cost.
+    """
 
 
 class CoarseGridWarning(QepWarning):
