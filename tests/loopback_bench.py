@@ -16,6 +16,7 @@ import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
+import preloaded
 import pytest
 
 from qep_qiskit.device.ledger import JobLedger
@@ -133,9 +134,7 @@ class Bench:
 
     def start(self, *words, retrying=False, **changes):
         command = [*(QEP if retrying else IMPATIENT), *map(str, words)]
-        return subprocess.Popen(
-            command, env=self.environment(**changes), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
+        return preloaded.started(command, env=self.environment(**changes))
 
     def qep(self, *words, retrying=False, **changes):
         process = self.start(*words, retrying=retrying, **changes)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import preloaded
 import pytest
 
 from qep_qiskit.cli import main
@@ -187,6 +188,17 @@ def process():
         words = [sys.executable, "-c", "import sys; from qep_qiskit.cli import main; sys.exit(main())"]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen([*words, *map(str, arguments)], **(pipes | options))
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def forked():
+    """Starts the command line as a process of its own that has its imports behind it; see preloaded.py."""
+
+    def start(*arguments):
+        code = "import sys; from qep_qiskit.cli import main; sys.exit(main())"
+        return preloaded.started([sys.executable, "-c", code, *arguments])
 
     return start
 

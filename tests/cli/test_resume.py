@@ -162,22 +162,22 @@ def killed(child, after):
 
 
 @pytest.mark.deep
-def test_killed_at_random_moments(qep, process, here, settings, whole, same_run, rng):
+def test_killed_at_random_moments(qep, forked, here, settings, whole, same_run, rng):
     """Three times in a row, the first time before or at the first checkpoint; then to the end."""
     folder = here / "killed"
-    killed(process("train", "circuits.toml", "--out", folder, *settings(*LONG)), (folder / "config.json").is_file)
+    killed(forked("train", "circuits.toml", "--out", folder, *settings(*LONG)), (folder / "config.json").is_file)
     for _ in range(2):
         goal = lines_in(folder) + int(rng.integers(20, 150))
-        killed(process("resume", folder), lambda goal=goal: lines_in(folder) >= goal)
+        killed(forked("resume", folder), lambda goal=goal: lines_in(folder) >= goal)
     assert qep("resume", folder).code == 0
     same_run(folder, against=whole)
 
 
 @pytest.mark.deep
-def test_killed_between_two_checkpoints(qep, process, here, settings, whole, same_run):
+def test_killed_between_two_checkpoints(qep, forked, here, settings, whole, same_run):
     """Lines stand in the file that no checkpoint counts: they must not come twice."""
     folder = here / "killed"
-    killed(process("train", "circuits.toml", "--out", folder, *settings(*LONG)), lambda: lines_in(folder) >= 60)
+    killed(forked("train", "circuits.toml", "--out", folder, *settings(*LONG)), lambda: lines_in(folder) >= 60)
     with np.load(folder / "checkpoint.npz") as file:
         counted = json.loads(str(file["meta"]))["metrics_bytes"]
     assert (folder / "metrics.jsonl").stat().st_size > counted
@@ -187,9 +187,9 @@ def test_killed_between_two_checkpoints(qep, process, here, settings, whole, sam
 
 @pytest.mark.deep
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signal_stops_after_the_request_and_says_how_to_go_on(qep, process, here, settings, whole, same_run, number):
+def test_signal_stops_after_the_request_and_says_how_to_go_on(qep, forked, here, settings, whole, same_run, number):
     folder = here / "stopped"
-    child = process("train", "circuits.toml", "--out", folder, *settings(*LONG))
+    child = forked("train", "circuits.toml", "--out", folder, *settings(*LONG))
     wait_for(lambda: lines_in(folder) >= 60, child)
     child.send_signal(number)
     out, err = child.communicate(timeout=30)
@@ -357,9 +357,9 @@ def test_folder_where_another_process_is_at_work(refused, halted, locked, lost):
     assert "another process is working in this folder" in refused("resume", halted)
 
 
-def test_lock_goes_with_the_process(qep, process, here, settings):
+def test_lock_goes_with_the_process(qep, forked, here, settings):
     folder = here / "killed"
-    child = process("train", "circuits.toml", "--out", folder, *settings(*LONG))
+    child = forked("train", "circuits.toml", "--out", folder, *settings(*LONG))
     wait_for(lambda: lines_in(folder) >= 5, child)
     busy = qep("resume", folder)
     assert (busy.code, busy.err.count("\n")) == (2, 1)

@@ -223,11 +223,11 @@ def wait_for(condition, child):
 
 
 @pytest.mark.deep
-def test_killed_in_the_middle_of_a_step(qep, process, here, settings, whole, same_run, rng):
+def test_killed_in_the_middle_of_a_step(qep, forked, here, settings, whole, same_run, rng):
     """Killed twice at random moments, then to the end."""
     folder, start = here / "killed", ("train", "sampled.toml", "--out", here / "killed", *settings(*LONG))
     for arguments in (start, ("resume", folder)):
-        child = process(*arguments)
+        child = forked(*arguments)
         goal = steps_in(folder) + int(rng.integers(2, 6))
         wait_for(lambda goal=goal: steps_in(folder) >= goal, child)
         time.sleep(float(rng.uniform(0.0, 0.05)))
@@ -239,10 +239,10 @@ def test_killed_in_the_middle_of_a_step(qep, process, here, settings, whole, sam
 
 
 @pytest.mark.deep
-def test_signal_stops_within_a_step(qep, process, here, settings, whole, same_run):
+def test_signal_stops_within_a_step(qep, forked, here, settings, whole, same_run):
     """Or between two, if it happens to come there."""
     folder = here / "stopped"
-    child = process("train", "sampled.toml", "--out", folder, *settings(*LONG))
+    child = forked("train", "sampled.toml", "--out", folder, *settings(*LONG))
     wait_for(lambda: steps_in(folder) >= 5, child)
     time.sleep(0.02)
     child.send_signal(signal.SIGINT)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import numpy as np
+import preloaded
 import pytest
 from chi_square import LIMIT, counts_p_value
 from ibm_requests import LOOPBACK_SHOTS, SPINS, ramp_request
@@ -32,7 +33,7 @@ def client(double, folder, *how):
     folder.mkdir(exist_ok=True)
     env = double.env("proxy") | {"PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)])}
     command = [sys.executable, str(HERE / "loopback_client.py"), folder / "jobs.sqlite", folder / "bits.npz", *how]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=200)
+    done = preloaded.run(command, env=env, timeout=200)
     (folder / "output.txt").write_text(done.stdout + done.stderr)
     return done
 
@@ -55,7 +56,7 @@ def bits_of(folder):
 def test_doctor_says_what_is_wrong(double, change, said):
     env = {name: value for name, value in (double.env("proxy") | change).items() if value is not None}
     code = "import sys; from qep_qiskit.cli import main; sys.exit(main(['doctor', '--json']))"
-    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, timeout=200)
+    done = preloaded.run([sys.executable, "-c", code], env=env, timeout=200)
     found = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
     assert done.returncode == (2 if change else 0)
     assert all(found[name]["found"].startswith(text) for name, text in said.items())
@@ -242,7 +243,7 @@ def qep(double, *words, seconds=None):
     """The command line in a process of its own, killed after some seconds; its exit code, None where it was killed."""
     env = double.env("proxy") | {"PYTHONPATH": str(HERE.parent)}
     try:
-        return subprocess.run([*QEP, *map(str, words)], env=env, capture_output=True, timeout=seconds).returncode
+        return preloaded.run([*QEP, *map(str, words)], env=env, timeout=seconds).returncode
     except subprocess.TimeoutExpired:
         return None
 

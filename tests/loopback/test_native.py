@@ -1,8 +1,8 @@
 """Native networks, fractional gates and rehearsals."""
 
 import json
-import subprocess
 
+import preloaded
 import pytest
 from loopback_bench import HERE, NEEDS_DOUBLE, QEP, RAMP, double_of, small
 
@@ -35,7 +35,7 @@ def config(tmp_path):
 def qep(double, *words):
     """The command line in a process of its own; the environment names a proxy and no URL of the service."""
     env = double.env("proxy") | {"PYTHONPATH": str(HERE.parent)}
-    return subprocess.run([*QEP, *map(str, words)], env=env, capture_output=True, text=True, timeout=300)
+    return preloaded.run([*QEP, *map(str, words)], env=env, timeout=300)
 
 
 def kept(folder):
