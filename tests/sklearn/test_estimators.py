@@ -33,7 +33,7 @@ def sampled():
 
 
 @pytest.mark.deep
-@parametrize_with_checks([qep.QEPClassifier(epochs=15, random_state=0), qep.QEPRegressor(epochs=15, random_state=0)])
+@parametrize_with_checks([qep.QEPClassifier(epochs=3, random_state=0), qep.QEPRegressor(epochs=3, random_state=0)])
 def test_scikit_learn_accepts_them(estimator, check):
     check(estimator)
 
