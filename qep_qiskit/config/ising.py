@@ -67,6 +67,20 @@ class BiasesConfig(WeightBlockConfig):
         return data.get("enabled") is not False
 
 
+class CouplingInputsConfig(WeightBlockConfig):
+    """Inputs on the couplings; without the section, couplings do not depend on inputs."""
+
+    defaults: ClassVar[WeightInitialisation] = ISING_INITIALISATIONS["coupling_inputs"]
+
+    enabled: bool = False
+    """True makes every coupling J[j,k] + sum over inputs of V[a,j,k] x_a. A spin then responds to products of inputs:
+    curved classes that fields W[a,k] x_a alone do not separate."""
+
+    @classmethod
+    def _is_used(cls, data: Mapping[str, Any]) -> bool:
+        return data.get("enabled") is True
+
+
 class InputsConfig(WeightBlockConfig):
     """How inputs enter the network."""
 
@@ -147,6 +161,8 @@ class IsingKeys(NetworkSection):
     """b, one per spin."""
     inputs: InputsConfig = InputsConfig()
     """W, one per input and spin."""
+    coupling_inputs: CouplingInputsConfig = CouplingInputsConfig()
+    """V, one per input and edge, where `enabled`."""
 
     @field_validator("device")
     @classmethod
@@ -217,7 +233,8 @@ class IsingKeys(NetworkSection):
             inputs=self._inputs(graph, task.train.num_inputs),
             couplings=initialisation_of(self, "couplings"),
             fields=self._fields(),
-            biases=self._biases(),
+            biases=self._optional("biases"),
+            coupling_inputs=self._optional("coupling_inputs"),
         )
 
     def _graph_values(self) -> list[Any]:
@@ -244,12 +261,14 @@ class IsingKeys(NetworkSection):
             )
         return None
 
-    def _biases(self) -> WeightInitialisation | None:
-        if self.biases.enabled:
-            return initialisation_of(self, "biases")
-        others = [key for key in self.biases.model_fields_set - {"enabled"} if getattr(self.biases, key) is not None]
+    def _optional(self, name: str) -> WeightInitialisation | None:
+        """Return a block that `enabled` switches; None where it is off."""
+        block = getattr(self, name)
+        if block.enabled:
+            return initialisation_of(self, name)
+        others = [key for key in block.model_fields_set - {"enabled"} if getattr(block, key) is not None]
         if others:
-            raise ConfigError(f"biases.{min(others)}: does not go with enabled = false; leave it out")
+            raise ConfigError(f"{name}.{min(others)}: does not go with enabled = false; leave it out")
         return None
 
     def _outputs(self, graph: Graph, targets: int) -> tuple[int, ...]:

@@ -43,8 +43,9 @@ class ExactConfig(PreparationSection):
     level: int = same_as(ExactPreparation, "level")
     """Index of the eigenstate of the free Hamiltonian, 0 for the ground state; nudged states are identified with it by
     their overlap."""
-    solver: Literal["auto", "dense", "lanczos"] = same_as(ExactPreparation, "solver")
-    """``auto``: dense diagonalisation up to 7 qubits, Lanczos above."""
+    solver: Literal["auto", "dense", "lanczos", "components"] = same_as(ExactPreparation, "solver")
+    """``auto``: dense diagonalisation up to 7 qubits, Lanczos above; ``components``: dense for each part of the network
+    that nothing couples to the others."""
     tolerance: float = same_as(ExactPreparation, "tolerance")
     """Relative tolerance of Lanczos; 0 is machine precision."""
 

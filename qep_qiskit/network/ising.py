@@ -2,8 +2,9 @@
 
     H(w, x) = - sum_(j<k) J_jk Z_j Z_k - sum_k h_k X_k - sum_k (b_k + sum_a W_ak x_a) Z_k
 
-It has two commuting groups: all products of Z, and the transverse fields. Without the fields it is the classical Ising
-network (sec. 2 of the same paper) with one group, and spins that are +1 or -1.
+With weights V, inputs act on the couplings too: J_jk becomes J_jk + sum_a V_ajk x_a, so that a spin responds to
+products of inputs. The network has two commuting groups: all products of Z, and the transverse fields. Without the
+fields it is the classical Ising network (sec. 2 of the same paper) with one group, and spins that are +1 or -1.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ ISING_INITIALISATIONS: dict[str, WeightInitialisation] = {
     "fields": WeightInitialisation(mean=1.0, minimum=0.1),
     "biases": WeightInitialisation(distribution="normal", std=0.1),
     "inputs": WeightInitialisation(distribution="normal", std=0.3),
+    "coupling_inputs": WeightInitialisation(distribution="normal", std=0.1),
 }
 """Default initial values of every block.
 
@@ -95,6 +97,8 @@ class IsingNetwork(SpinNetwork):
         fields: Initial values of h, one weight ``h[k]`` per spin. The default has a lower bound of 0.1: at zero fields
             the network is classical and its gradient vanishes. None omits transverse fields: the classical network.
         biases: Initial values of b, one weight ``b[k]`` per spin; None omits biases.
+        coupling_inputs: Initial values of V, one weight ``V[a,j,k]`` per input and edge, by which inputs act on the
+            couplings; None omits them.
 
     Raises:
         NetworkError: An output or input link names a spin out of range, or occurs twice.
@@ -113,6 +117,7 @@ class IsingNetwork(SpinNetwork):
     couplings: WeightInitialisation = ISING_INITIALISATIONS["couplings"]
     fields: WeightInitialisation | None = ISING_INITIALISATIONS["fields"]
     biases: WeightInitialisation | None = ISING_INITIALISATIONS["biases"]
+    coupling_inputs: WeightInitialisation | None = None
 
     def __post_init__(self) -> None:
         links = () if self.inputs is None else self.inputs.links
@@ -123,6 +128,8 @@ class IsingNetwork(SpinNetwork):
         whole_number("inputs", self.num_inputs, 0, error=NetworkError)
         for a, _ in links:
             whole_number("inputs", a, error=NetworkError)
+        if self.coupling_inputs is not None and not (self.num_inputs and self.graph.edges):
+            raise NetworkError("coupling_inputs: expected inputs and couplings for them to act on; leave it out")
         if links and not all(0 <= a < self.num_inputs for a, _ in links):
             raise NetworkError(f"inputs: a link names an input out of range; there are {self.num_inputs}")
         _ = self.layout  # checks the starts
@@ -139,7 +146,7 @@ class IsingNetwork(SpinNetwork):
 
     @cached_property
     def layout(self) -> WeightLayout:
-        """Weights in the order J, h, b, W."""
+        """Weights in the order J, h, b, W, V."""
         spins = range(self.num_qubits)
         blocks = [_block("J", "couplings", [f"J[{j},{k}]" for j, k in self.graph.edges], self.couplings)]
         if self.fields is not None:
@@ -149,6 +156,9 @@ class IsingNetwork(SpinNetwork):
         if self.inputs is not None:
             names = [f"W[{a},{k}]" for a, k in self.inputs.links]
             blocks.append(_block("W", "inputs", names, self.inputs.start))
+        if self.coupling_inputs is not None:
+            names = [f"V[{a},{j},{k}]" for a, j, k in self._coupling_links()]
+            blocks.append(_block("V", "coupling_inputs", names, self.coupling_inputs))
         return WeightLayout(tuple(blocks))
 
     @cached_property
@@ -169,6 +179,12 @@ class IsingNetwork(SpinNetwork):
     def _links(self) -> tuple[tuple[int, int], ...]:
         return () if self.inputs is None else self.inputs.links
 
+    def _coupling_links(self) -> tuple[tuple[int, int, int], ...]:
+        """Return the (input, spin, spin) of every V; all inputs act on all couplings."""
+        if self.coupling_inputs is None:
+            return ()
+        return tuple((a, j, k) for a in range(self.num_inputs) for j, k in self.graph.edges)
+
     @cached_property
     def _entries(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return the term that every weight multiplies, and the input that scales it (-1: none)."""
@@ -181,10 +197,12 @@ class IsingNetwork(SpinNetwork):
             terms += [term_of[PauliString.of("Z", k)] for k in spins]
         scaled = [-1] * len(terms) + [a for a, _ in self._links()]
         terms += [term_of[PauliString.of("Z", k)] for _, k in self._links()]
+        scaled += [a for a, _, _ in self._coupling_links()]
+        terms += [term_of[PauliString.of("Z", j, k)] for _, j, k in self._coupling_links()]
         return np.array(terms, dtype=np.int64), np.array(scaled, dtype=np.int64)
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
-        """Return d(coefficient)/d(weight): -1, or -x_a for ``W[a,k]``.
+        """Return d(coefficient)/d(weight): -1, or -x_a for ``W[a,k]`` and ``V[a,j,k]``.
 
         Args:
             weights: Shape (weights,); ignored, because the coefficients are linear in the weights.
@@ -198,7 +216,7 @@ class IsingNetwork(SpinNetwork):
         return TermJacobian(weight=every, term=terms, values=values, num_weights=len(terms))
 
     def input_jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
-        """Return d(coefficient)/d(input): -W[a,k] of the term Z_k, with the inputs in the place of weights.
+        """Return d(coefficient)/d(input): -W[a,k] of Z_k and -V[a,j,k] of Z_j Z_k, with inputs in the place of weights.
 
         Args:
             weights: Shape (weights,).
@@ -250,7 +268,8 @@ class IsingNetwork(SpinNetwork):
         """Return the outputs that no path of couplings connects to any input."""
         if self.num_inputs == 0:
             return ()
-        reached = self.graph.reachable(k for _, k in self._links())
+        driven = [k for _, k in self._links()] + [k for _, *ends in self._coupling_links() for k in ends]
+        reached = self.graph.reachable(driven)
         return tuple(spin for spin in self.outputs if spin not in reached)
 
 

@@ -18,6 +18,7 @@ from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.outcomes.known_states import VectorStates
+from qep_qiskit.preparation.components import components, solve_components
 from qep_qiskit.preparation.interface import (
     ConvergenceReport,
     HamiltonianFamily,
@@ -47,11 +48,12 @@ class ExactPreparation:
 
     Args:
         level: Index of the eigenstate, 0 for the ground state.
-        solver: ``"dense"``, ``"lanczos"`` (from 3 qubits on), or ``"auto"``: dense up to 7 qubits.
+        solver: ``"dense"``, ``"lanczos"`` (from 3 qubits on), ``"components"``: dense for each part of the network that
+            nothing couples to the others, ground states only; or ``"auto"``: dense up to 7 qubits, Lanczos above.
         tolerance: Relative tolerance of Lanczos; zero is machine precision.
 
     Raises:
-        ConfigError: The level or the tolerance is negative.
+        ConfigError: The level or the tolerance is negative, or the solver cannot find the level.
 
     Example:
         >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
@@ -62,11 +64,15 @@ class ExactPreparation:
     """
 
     level: Index = 0
-    solver: Literal["auto", "dense", "lanczos"] = "auto"
+    solver: Literal["auto", "dense", "lanczos", "components"] = "auto"
     tolerance: NotNegative = 0.0
 
     def __post_init__(self) -> None:
         check_limits(self)
+        if self.solver == "components" and self.level > 0:
+            raise ConfigError(
+                f"level: solver = 'components' finds ground states only, got level {self.level}; use solver = 'dense'"
+            )
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Return the eigenstates of all samples and phases, without measurements.
@@ -133,7 +139,9 @@ class ExactPreparation:
         num_qubits = groups[0].num_qubits
         check_level(self.level, num_qubits)
         with one_blas_thread():
-            if self._is_dense(num_qubits):
+            if self.solver == "components":
+                states = self._solve_components(groups, coefficients)
+            elif self._is_dense(num_qubits):
                 states = self._solve_dense(groups, coefficients)
             else:
                 states = self._solve_lanczos(groups, coefficients, near)
@@ -141,7 +149,12 @@ class ExactPreparation:
         return states
 
     def _is_dense(self, num_qubits: int) -> bool:
-        dense_up_to = {"dense": num_qubits, "auto": _DENSE_UP_TO_QUBITS, "lanczos": _TOO_SMALL_FOR_LANCZOS}
+        dense_up_to = {
+            "dense": num_qubits,
+            "components": num_qubits,
+            "auto": _DENSE_UP_TO_QUBITS,
+            "lanczos": _TOO_SMALL_FOR_LANCZOS,
+        }
         return num_qubits <= dense_up_to[self.solver]
 
     def _solve_dense(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> VectorStates:
@@ -156,6 +169,13 @@ class ExactPreparation:
             return vectors[:, :, self.level], levels[:, self.level], _gaps(levels, self.level)
 
         return _states_of(in_threads(solved, starts))
+
+    def _solve_components(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> VectorStates:
+        num_qubits = groups[0].num_qubits
+        largest = max(map(len, components(groups, coefficients)))
+        require_memory(num_qubits, 8 * 3 * len(coefficients), "exact states of components")
+        require_memory(largest, 4 * 16 * len(coefficients), "dense diagonalisation", bits_per_qubit=2)
+        return _states_of([solve_components(groups, coefficients)])
 
     def _solve_lanczos(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, near: NDArray | None

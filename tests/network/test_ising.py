@@ -33,6 +33,27 @@ def test_clamped_inputs_are_fields(rng):
     assert network.layout.names[-3:] == ("W[0,1]", "W[1,0]", "W[1,2]")
 
 
+def test_inputs_on_the_couplings_add_to_them(rng):
+    inputs = ClampedInputs(count=2, links=LINKS)
+    network = IsingNetwork(
+        graph=chain(3), outputs=(2,), inputs=inputs, coupling_inputs=WeightInitialisation(distribution="normal")
+    )
+    weights, x = rng.normal(size=network.layout.num_weights), rng.normal(size=2)
+    J, V = (weights[network.layout.slice_of(symbol)] for symbol in "JV")
+    assert network.layout.names[-4:] == ("V[0,0,1]", "V[0,1,2]", "V[1,0,1]", "V[1,1,2]")
+    plain = IsingNetwork(graph=chain(3), outputs=(2,), inputs=inputs)
+    driven = np.concatenate([J + x @ V.reshape(2, 2), weights[len(J) : -len(V)]])
+    assert same(network.hamiltonian(weights, x), plain.hamiltonian(driven, x).to_matrix())
+    jacobian = network.input_jacobian(weights, x[None])
+    zz = list(map(str, network.terms)).index("Z1 Z2")
+    slopes = {
+        int(a): value for a, t, value in zip(jacobian.weight, jacobian.term, jacobian.values[0], strict=True) if t == zz
+    }
+    assert slopes == {0: -V[1], 1: -V[3]}
+    with pytest.raises(NetworkError, match="expected inputs and couplings"):
+        IsingNetwork(graph=chain(3), outputs=(2,), coupling_inputs=WeightInitialisation())
+
+
 def test_without_biases_only_driven_spins_have_a_z_term(rng):
     inputs = ClampedInputs(count=1, links=((0, 1),))
     network = IsingNetwork(graph=chain(3), outputs=(2,), inputs=inputs, biases=None)
