@@ -72,6 +72,7 @@ if TYPE_CHECKING:
     from qep_qiskit.execution.matrix_products import MatrixProductExecutor as MatrixProductExecutor
     from qep_qiskit.learning import Adam as Adam
     from qep_qiskit.learning import AdaptiveShots as AdaptiveShots
+    from qep_qiskit.learning import AgnosticUpdate as AgnosticUpdate
     from qep_qiskit.learning import Callback as Callback
     from qep_qiskit.learning import Contrast as Contrast
     from qep_qiskit.learning import EarlyStopping as EarlyStopping

@@ -221,6 +221,8 @@ def _built(config: Config, task: Task | None, *, simulates: bool) -> Experiment:
         replication=measurement.replication(shots),
         trained_only=True,
     )
+    with keys(config, "update"):
+        config.update.build().check(estimator)
     with keys(config, "execution"):
         executor = build_executor(config, seeds, network.num_qubits)
     experiment = Experiment(

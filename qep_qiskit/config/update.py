@@ -1,4 +1,4 @@
-"""Keys of the update section: optimiser and learning rate."""
+"""Keys of the update section: optimiser and learning rate, or springs of weights that move by themselves."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Annotated
 
 from qep_qiskit.config.kinds import Known
 from qep_qiskit.config.section import Section, same_as
+from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.registry import Registry
-from qep_qiskit.learning import Adam, GradientDescent, Momentum, Optimizer, Schedule, Update
-from qep_qiskit.learning.update import DecayShape
+from qep_qiskit.learning import Adam, AgnosticUpdate, GradientDescent, Momentum, Optimizer, Schedule, Update
+from qep_qiskit.learning.update import DecayShape, UpdateRule
 
 OPTIMIZERS: Registry[Callable[[UpdateConfig], Optimizer]] = Registry(
     "qep_qiskit.optimizers", callable, "a function that makes an optimiser of the section"
@@ -22,11 +23,19 @@ for _name, _make in {"gradient_descent": GradientDescent, "momentum": Momentum, 
     OPTIMIZERS.add(_name, partial(Section.made, make=_make))
 
 
-class UpdateConfig(Section):
-    """Optimiser of the weights."""
+AGNOSTIC = "agnostic"
+"""Kind of update without a gradient: weights on springs."""
 
-    kind: Annotated[str, Known(OPTIMIZERS)] = "adam"
-    """Optimiser."""
+_OF_GRADIENTS = ("learning_rate", "decay", "final_fraction", "momentum", "beta1", "beta2", "normalize")
+
+
+class UpdateConfig(Section):
+    """Optimiser of the weights, or springs of weights that move by themselves."""
+
+    kind: Annotated[str, Known(OPTIMIZERS, more=(AGNOSTIC,))] = "adam"
+    """Optimiser; or ``agnostic``: weights are coordinates on springs and move by themselves when the nudge comes, by
+    about `epsilon` times the difference of the two nudges times the gradient, which is never computed. It goes with
+    `contrast.kind` ``symmetric`` or ``one_sided``."""
     learning_rate: float = same_as(Schedule, "learning_rate")
     """Initial learning rate."""
     decay: DecayShape = same_as(Schedule, "decay")
@@ -41,10 +50,34 @@ class UpdateConfig(Section):
     """Decay rate of the second moment, for ``adam``."""
     epsilon: float = same_as(Adam, "epsilon")
     """For ``adam``: added to the root of the mean square of a gradient, in its unit. Weights with much smaller
-    gradients are not trained; use a smaller value where the gradients are small numbers."""
+    gradients are not trained; use a smaller value where the gradients are small numbers. For ``agnostic``, where it
+    must be given: compliance of the springs, the inverse of their stiffness. Weights are stable where 2 `epsilon`
+    sigma^2 is below the gap, with sigma the standard deviation of dH/dw."""
     normalize: bool = same_as(Update, "normalize")
     """Scale every gradient to length 1."""
+    tolerance: float = same_as(AgnosticUpdate, "tolerance")
+    """For ``agnostic``: weights are at equilibrium where their last move is at most this fraction of the whole one, or
+    is lost in shot noise."""
+    max_iterations: int = same_as(AgnosticUpdate, "max_iterations")
+    """For ``agnostic``: largest number of measurements at weights on their way to equilibrium."""
 
-    def build(self) -> Update:
-        """Return the optimiser with its schedule."""
+    @property
+    def is_agnostic(self) -> bool:
+        """Whether weights move by themselves."""
+        return self.kind == AGNOSTIC
+
+    def build(self) -> UpdateRule:
+        """Return the optimiser with its schedule, or the springs.
+
+        Raises:
+            ConfigError: A key has no effect with this kind, or the compliance of the springs is missing.
+        """
+        if self.is_agnostic:
+            self.refuse_given(_OF_GRADIENTS, "'agnostic' weights move by themselves, by epsilon and contrast.beta")
+            if "epsilon" not in self.model_fields_set:
+                raise ConfigError(
+                    "epsilon: 'agnostic' needs the compliance of its springs, such as 0.05; give a number"
+                )
+            return self.made(AgnosticUpdate)
+        self.refuse_given(("tolerance", "max_iterations"), "goes with kind = 'agnostic'")
         return self.made(Update, optimizer=OPTIMIZERS.find(self.kind)(self), schedule=self.made(Schedule))

@@ -1,5 +1,6 @@
 """Gradients by contrasts of nudged phases, updates of the weights, and the training loop."""
 
+from qep_qiskit.learning.agnostic import AgnosticUpdate as AgnosticUpdate
 from qep_qiskit.learning.contrast import STENCILS as STENCILS
 from qep_qiskit.learning.contrast import Contrast as Contrast
 from qep_qiskit.learning.contrast import Stencil as Stencil

@@ -20,6 +20,36 @@ from qep_qiskit.preparation import WarmStartArrays
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class WeightEquilibrium:
+    """Joint equilibrium of state and weights, where the weights moved by themselves (`AgnosticUpdate`).
+
+    Args:
+        weights: Where the weights are at equilibrium, shape (weights,).
+        controls: Where their springs are fixed, shape (weights,); the weights themselves where these do not move.
+        residual: Distance in the space of weights between the last point where forces were measured and the point to
+            which they move the weights.
+        iterations: Number of points at which forces were measured, the first one included.
+        contraction: Largest ratio of the lengths of successive moves, among those above shot noise; NaN where there are
+            none. The moves converge while it is below one; it is proportional to epsilon where it is small.
+    """
+
+    weights: NDArray[np.float64]
+    controls: NDArray[np.float64]
+    residual: float
+    iterations: int
+    contraction: float
+
+    def record(self) -> dict[str, float]:
+        """Return residual, iterations and contraction by their names in the metrics."""
+        return {
+            "weight_residual": self.residual,
+            "weight_iterations": self.iterations,
+            "weight_contraction": self.contraction,
+        }
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class GradientEstimate:
     """Gradient of the mean cost of a batch.
 
@@ -38,6 +68,9 @@ class GradientEstimate:
             more than a tenth or that of a weight by more than a quarter.
         scatter: Scatter of the replicates, or None where the shots were not split.
         names: Names of the weights, or none where they were not asked for.
+        equilibrium: Where the weights moved by themselves, or None where an update moves them. Then `gradient` is the
+            contrast between the phases as they are at equilibrium, which is minus the move over epsilon and the
+            difference of the nudges, and `variance` is that of the contrast before the move.
 
     Example:
         >>> experiment = qep.from_file("configs/xor.toml")
@@ -59,6 +92,7 @@ class GradientEstimate:
     approximate: bool = False
     scatter: ReplicateScatter | None = None
     names: tuple[str, ...] = ()
+    equilibrium: WeightEquilibrium | None = None
 
     @property
     def standard_error(self) -> NDArray[np.float64]:

@@ -117,6 +117,7 @@ def step_values(
         "gradient_noise": float(np.sqrt(np.maximum(estimate.variance[trainable], 0.0).sum())),
         **({} if step_shots is None else _spent(step_shots)),
         **estimate.diagnostics.record(),
+        **({} if estimate.equilibrium is None else estimate.equilibrium.record()),
         **({"approximate": True} if estimate.approximate else {}),
         **({"loss_approximate": True} if estimate.cost.approximate else {}),
         **({"warnings": affected} if affected else {}),

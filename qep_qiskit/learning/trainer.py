@@ -39,7 +39,7 @@ from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.step_check import check_estimate, check_moved, naming_step
 from qep_qiskit.learning.task_check import check_task, warn_of_inputs
 from qep_qiskit.learning.training_settings import TrainingSettings
-from qep_qiskit.learning.update import Update
+from qep_qiskit.learning.update import UpdateRule
 from qep_qiskit.learning.warm_starts import store_warm_start
 from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, Result
 from qep_qiskit.tasks import Task
@@ -130,7 +130,7 @@ class Trainer:
     Args:
         estimator: Measures gradients.
         executor: Runs the circuits; an ideal simulation by default.
-        update: Changes the weights by a gradient.
+        update: Says what is measured in a step, and moves the weights.
         task: Training and test samples, with scaled inputs.
         settings: Length of the run.
         seeds: Root of all random streams.
@@ -144,7 +144,7 @@ class Trainer:
         evaluations: Last evaluations of whole sets of samples, None before the first; set by `run`.
 
     Raises:
-        ConfigError: A callback does not derive from `Callback`.
+        ConfigError: A callback does not derive from `Callback`, or the update does not go with the estimator.
         DataError: The samples do not fit the network or the cost.
         NetworkError: The loss cannot be used, or weights of the state are outside their bounds.
 
@@ -165,7 +165,7 @@ class Trainer:
 
     estimator: GradientEstimator
     executor: Executor = field(default=None)  # type: ignore[assignment]
-    update: Update
+    update: UpdateRule
     task: Task
     settings: TrainingSettings
     seeds: Seeds
@@ -184,17 +184,18 @@ class Trainer:
                 raise ConfigError(f"callbacks: expected objects of classes that derive from Callback, got {callback!r}")
         if self.executor is None:
             self.executor = StatevectorExecutor(self.seeds)
+        self.update.check(self.estimator)
         layout = self.estimator.hamiltonian.network.layout
         if self.state is None:
             start = layout.initial(self.seeds)
             self.state = TrainingState(
-                weights=start, initial_weights=start.copy(), optimizer_state=self.update.optimizer.start(len(start))
+                weights=start, initial_weights=start.copy(), optimizer_state=self.update.start(len(start))
             )
         if self.policy.active and self.state.step_shots is None:
             self.state.step_shots = self.policy.start(self.estimator)
         layout.check_within_bounds(layout.checked(self.state.weights))
         self._layout = layout
-        self._trainable, self._bounds = layout.trainable(), layout.bounds()
+        self._trainable = layout.trainable()
         self._shown: set[tuple[str, str]] = set()
         self._progress = RunProgress(self.total_steps, self.settings.epochs, self.state.step, shown=False)
         if not self.task_is_checked:
@@ -353,7 +354,8 @@ class Trainer:
     def _step(self, rows: NDArray[np.int64]) -> None:
         state, batch = self.state, self.task.train.take(rows)
         calibrations = dict(state.calibrations)  # a copy: the state changes only when the step is complete
-        work = self.current_estimator.estimate(
+        work = self.update.estimate(
+            self.current_estimator,
             state.weights,
             batch.inputs,
             batch.targets,
@@ -369,14 +371,13 @@ class Trainer:
             monitor = state.monitor.after(
                 estimate, self._trainable, per_epoch=self.steps_per_epoch, steps=self.total_steps
             )
-            weights, optimizer_state = self.update.apply(
+            weights, optimizer_state = self.update.moved(
                 state.weights,
-                estimate.gradient,
+                estimate,
                 state.optimizer_state,
                 step=state.step,
                 total_steps=self.decay_steps,
-                trainable=self._trainable,
-                bounds=self._bounds,
+                layout=self._layout,
             )
             check_moved(weights, self._layout)
         state.weights, state.optimizer_state = weights, optimizer_state

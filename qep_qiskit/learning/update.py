@@ -1,7 +1,8 @@
 """Updates of the weights: gradient descent, momentum, Adam, and schedules of the learning rate.
 
-An optimiser is immutable. Its state between steps is a dictionary of arrays that the trainer keeps and saves in
-checkpoints. An update subtracts the gradient, leaves frozen weights unchanged and clips weights to their bounds.
+A trainer asks an update rule what to measure in a step, and where the weights are after it. An optimiser is immutable.
+Its state between steps is a dictionary of arrays that the trainer keeps and saves in checkpoints. An update subtracts
+the gradient, leaves frozen weights unchanged and clips weights to their bounds.
 """
 
 from __future__ import annotations
@@ -16,6 +17,12 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.limits import Positive, check_limits
 from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.execution import RequestKey
+from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.learning.gradient_estimate import GradientEstimate
+from qep_qiskit.measurement import Calibrations, MeasurementCoroutine
+from qep_qiskit.network import WeightLayout
+from qep_qiskit.preparation import WarmStartArrays
 
 _Decay = Annotated[float, Ge(0), Lt(1)]
 DecayShape = Literal["constant", "linear", "cosine", "exponential"]
@@ -211,10 +218,57 @@ class Schedule:
         return self.learning_rate * float(_DECAYS[self.decay](progress, self.final_fraction))
 
 
+class UpdateRule(Protocol):
+    """Interface between a trainer and a rule that changes the weights: `Update` or `AgnosticUpdate`."""
+
+    def check(self, estimator: GradientEstimator) -> None:
+        """Check that the rule goes with an estimator.
+
+        Raises:
+            ConfigError: It does not; the message begins with an argument of the rule, or with ``kind``.
+        """
+
+    def start(self, num_weights: int) -> OptimizerState:
+        """Return the state before the first step, by name, each array of shape (weights,)."""
+
+    def estimate(
+        self,
+        estimator: GradientEstimator,
+        weights: NDArray,
+        inputs: NDArray,
+        targets: NDArray,
+        key: RequestKey,
+        warm_start: WarmStartArrays | None = None,
+        calibrations: Calibrations | None = None,
+    ) -> MeasurementCoroutine[GradientEstimate]:
+        """Measure what the step needs; arguments as those of `GradientEstimator.estimate`."""
+
+    def moved(
+        self,
+        weights: NDArray,
+        estimate: GradientEstimate,
+        optimizer_state: Mapping[str, NDArray],
+        *,
+        step: int,
+        total_steps: int,
+        layout: WeightLayout,
+    ) -> tuple[NDArray, OptimizerState]:
+        """Return the new weights and the new state.
+
+        Args:
+            weights: Shape (weights,).
+            estimate: What `estimate` has found at these weights.
+            optimizer_state: State after the step before.
+            step: Number of the step, from zero.
+            total_steps: Number of steps of the schedule.
+            layout: Bounds of the weights, and which are trained.
+        """
+
+
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Update:
-    """One update of the weights: optimiser, learning rate and bounds.
+    """One update of the weights by a gradient: optimiser, learning rate and bounds.
 
     Args:
         optimizer: Turns the gradient into a direction.
@@ -232,6 +286,47 @@ class Update:
     optimizer: Optimizer = field(default_factory=Adam)
     schedule: Schedule = field(default_factory=Schedule)
     normalize: bool = False
+
+    def check(self, estimator: GradientEstimator) -> None:
+        """Accept every estimator."""
+
+    def start(self, num_weights: int) -> OptimizerState:
+        """Return the optimiser state before the first step, by name, each array of shape (weights,)."""
+        return self.optimizer.start(num_weights)
+
+    def estimate(
+        self,
+        estimator: GradientEstimator,
+        weights: NDArray,
+        inputs: NDArray,
+        targets: NDArray,
+        key: RequestKey,
+        warm_start: WarmStartArrays | None = None,
+        calibrations: Calibrations | None = None,
+    ) -> MeasurementCoroutine[GradientEstimate]:
+        """Measure the gradient; arguments as those of `GradientEstimator.estimate`."""
+        return estimator.estimate(weights, inputs, targets, key, warm_start, calibrations)
+
+    def moved(
+        self,
+        weights: NDArray,
+        estimate: GradientEstimate,
+        optimizer_state: Mapping[str, NDArray],
+        *,
+        step: int,
+        total_steps: int,
+        layout: WeightLayout,
+    ) -> tuple[NDArray, OptimizerState]:
+        """Return the new weights and the new optimiser state; see `UpdateRule`."""
+        return self.apply(
+            weights,
+            estimate.gradient,
+            optimizer_state,
+            step=step,
+            total_steps=total_steps,
+            trainable=layout.trainable(),
+            bounds=layout.bounds(),
+        )
 
     def apply(
         self,

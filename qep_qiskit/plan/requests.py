@@ -31,6 +31,7 @@ from qep_qiskit.execution import (
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.sampling import LocalExecutor
 from qep_qiskit.learning import Callback, Record, Trainer, TrainingState
+from qep_qiskit.learning.agnostic import FIRST_STAGE
 from qep_qiskit.outcomes import BitMemory, Outcomes
 from qep_qiskit.outcomes.states import CalibrationStates, ProgramStates
 
@@ -177,8 +178,9 @@ def _require_shots(experiment: Experiment) -> None:
 
 def _is_fixed(experiment: Experiment) -> bool:
     """Return whether the requests follow from the configuration alone."""
-    preparation, policy = experiment.config.preparation, experiment.policy
-    return not preparation.measures_energies and policy.adaptive is None and not policy.optimal_split
+    config, policy = experiment.config, experiment.policy
+    follows_results = config.preparation.measures_energies or config.update.is_agnostic
+    return not follows_results and policy.adaptive is None and not policy.optimal_split
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -368,6 +370,8 @@ def _phases_of(trainer: Trainer, skipped: int, request: Request) -> list[str]:
     samples = min(trainer.settings.batch_size, trainer.task.train.num_samples - start)
     contrast = trainer.estimator.contrast
     names = [_phase_name(multiple) for multiple in replace(contrast, beta=float(np.sign(contrast.beta))).betas]
+    if key.stage >= FIRST_STAGE:
+        return names[-1:]
     if prepared.num_states == samples * len(names):
         return names
     return ["free"] if key.stage == 0 else [name for name in names if name != "free"]

@@ -81,14 +81,15 @@ def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
     shots, contrast = number(estimator.shots), estimator.contrast
     samples = experiment.task.train.num_samples
     batch = min(training.batch_size, samples)
-    if shots is not None and shots >= 4 and not experiment.policy.auto_beta:
+    follows_gradient = not experiment.config.update.is_agnostic  # there the nudge is also the length of a step
+    if follows_gradient and shots is not None and shots >= 4 and not experiment.policy.auto_beta:
         fewer = _share(estimator, shots, 0.25)
         yield (
             f"contrast.beta = {2 * contrast.beta:g} with measurement.shots = {fewer}",
             f"the same noise of the contrast, {2**contrast.order} times its bias; costs are read with less precision",
             _with(experiment, replace(contrast, beta=2 * contrast.beta), fewer),
         )
-    if shots is not None:
+    if follows_gradient and shots is not None:
         yield from _other_contrasts(experiment, estimator, shots)
     if batch > 1 and training.epochs > 1:
         halved = -(-training.epochs // 2)
@@ -97,7 +98,7 @@ def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
             "about as many steps from half the samples each: gradients noisier by a factor of 1.4",
             _with_training(experiment, batch_size=batch // 2, epochs=halved),
         )
-    if shots is not None and training.epochs > 1 and not experiment.policy.active:
+    if follows_gradient and shots is not None and training.epochs > 1 and not experiment.policy.active:
         yield _fewer_steps(experiment, shots)
     if batch < samples:
         yield (
