@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from qep_qiskit.continuous.executor import CoordinateExecutor as CoordinateExecutor
     from qep_qiskit.continuous.oscillators import GaussianPreparation as GaussianPreparation
     from qep_qiskit.continuous.springs import SpringNetwork as SpringNetwork
+    from qep_qiskit.continuous.weight_registers import WeightRegisters as WeightRegisters
     from qep_qiskit.core.errors import AnsatzError as AnsatzError
     from qep_qiskit.core.errors import ConfigError as ConfigError
     from qep_qiskit.core.errors import NetworkError as NetworkError

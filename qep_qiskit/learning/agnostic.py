@@ -78,7 +78,7 @@ class AgnosticUpdate:
     """
 
     epsilon: Positive
-    tolerance: Positive = 1e-6
+    tolerance: Positive = 1e-4
     max_iterations: Count = 50
 
     def __post_init__(self) -> None:

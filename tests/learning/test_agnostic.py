@@ -118,7 +118,7 @@ def test_deviations_are_of_the_published_size():
     assert found == pytest.approx({0.001: 1.3e-3, 0.03: 4.1e-2, 0.3: 0.80}, rel=0.05)
 
 
-@pytest.mark.deep(but=["symmetric"])
+@pytest.mark.deep
 @pytest.mark.parametrize("kind", ["one_sided", "symmetric"])
 def test_the_surrogate_never_rises_and_the_cost_does_not_for_small_nudges(kind):
     epsilon = 0.08
