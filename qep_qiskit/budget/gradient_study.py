@@ -31,6 +31,7 @@ from qep_qiskit.learning import (
     measure_pilot,
 )
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
+from qep_qiskit.learning.contrast import joint_phases
 from qep_qiskit.learning.gradient_monitor import check_estimate
 from qep_qiskit.learning.measurement_plans import Grouping
 from qep_qiskit.learning.pilot import is_resolved, measured_contrasts, with_bias_of
@@ -221,8 +222,10 @@ def check_contrasts(problem: GradientProblem, setting: Setting) -> tuple[Measure
     """
     problem, estimator = _as_set(problem, setting)
     pair = [estimator.contrast, replace(estimator.contrast, beta=0.5 * setting.beta)]
-    betas = np.unique(np.concatenate([contrast.betas for contrast in pair]) + 0.0)
-    work = estimator.phases(*problem.given, RequestKey(f"check {setting.key}", 0), betas, quiet=True)
+    betas, fractions = joint_phases(pair)
+    work = estimator.phases(
+        *(*problem.given, RequestKey(f"check {setting.key}", 0), betas), shot_fractions=fractions, quiet=True
+    )
     measured, usage = _quietly(lambda: run_measurements(work, problem.executor))
     return measured_contrasts(measured, pair, problem.trainable), usage.shots
 
@@ -289,7 +292,7 @@ def _as_set(problem: GradientProblem, setting: Setting) -> tuple[GradientProblem
     problem = with_known_signals(problem) if setting.signals == "known" else problem
     return problem, replace(
         problem.estimator,
-        contrast=Contrast(kind=setting.contrast, beta=setting.beta),
+        contrast=Contrast.named(setting.contrast, setting.beta),
         shots=split(setting.shots, setting.shot_fractions),
         grouping=setting.grouping,
     )

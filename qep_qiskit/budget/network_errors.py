@@ -28,6 +28,7 @@ from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.execution import Executor, RequestKey
 from qep_qiskit.learning import Contrast, ErrorModel, GradientEstimator, first_beta
 from qep_qiskit.learning.bias_fit import BiasCurve
+from qep_qiskit.learning.contrast import joint_phases
 from qep_qiskit.learning.phases import MeasuredPhases
 from qep_qiskit.learning.pilot import signal_group
 from qep_qiskit.measurement import run_measurements
@@ -66,7 +67,7 @@ class ExactContrasts:
     """Contrasts of one kind at several nudges, from exact means, with their variances for one shot a batch.
 
     Args:
-        kind: Kind of the contrast.
+        name: Name of the contrast.
         betas: Nudges in ascending order; the second is twice the first. Shape (levels,).
         values: Contrasts of the trained weights for every sample, shape (levels, samples, weights).
         group_variances: Variance of one shot by the group of a batch, at known error signals, shape (levels, groups).
@@ -75,7 +76,7 @@ class ExactContrasts:
         signal_group: Index of the group whose shots give the signals.
     """
 
-    kind: str
+    name: str
     betas: NDArray[np.float64]
     values: NDArray[np.float64]
     group_variances: NDArray[np.float64]
@@ -86,7 +87,7 @@ class ExactContrasts:
     @property
     def order(self) -> int:
         """Leading power of beta in the bias."""
-        return Contrast(kind=self.kind, beta=1.0).order
+        return Contrast.named(self.name).order
 
     @cached_property
     def gradient(self) -> NDArray[np.float64]:
@@ -265,10 +266,11 @@ class _Batch:
     def contrasts(self, betas: Sequence[float], *, in_units_of_signals: bool = False) -> ExactContrasts:
         """Return the contrasts at some nudges."""
         contrasts = [replace(self.estimator.contrast, beta=beta) for beta in betas]
-        every = np.unique(np.concatenate([contrast.betas for contrast in contrasts]))
+        every, fractions = joint_phases(contrasts)
         work = self.estimator.phases(
             *(self.weights, self.inputs, self.targets, RequestKey("size", 0), every),
             warm_start=self.warm_start,
+            shot_fractions=fractions,
             quiet=True,
             in_units_of_signals=in_units_of_signals,
         )
@@ -279,7 +281,7 @@ class _Batch:
         stencils = [contrast.stencil_on(measured.betas) for contrast in contrasts]
         signals, noise = self._signals(measured)
         return ExactContrasts(
-            kind=self.estimator.contrast.kind,
+            name=self.estimator.contrast.name,
             betas=np.array([contrast.beta for contrast in contrasts]),
             values=np.array([measured.per_sample(stencil)[:, self._trainable] for stencil in stencils]),
             group_variances=np.array([self._by_group(measured, stencil) for stencil in stencils]),
@@ -292,7 +294,7 @@ class _Batch:
         """Return the variance of one shot of every group, summed over trained weights, shape (groups,)."""
         used = stencil != 0.0
         single = 1.0 - np.nan_to_num(measured.moments.means[:, used]) ** 2
-        of_estimates = np.einsum("p,spt->st", stencil[used] ** 2, single)
+        of_estimates = np.einsum("p,spt->st", stencil[used] ** 2 / measured.shot_fractions[used], single)
         jacobian = measured.jacobian
         each = (jacobian.values**2 * of_estimates[:, jacobian.term]).sum(axis=0) / len(self.inputs) ** 2
         group = np.empty(measured.plan.num_estimates, dtype=np.int64)

@@ -19,8 +19,9 @@ from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.device.usage import estimated_qpu_seconds
-from qep_qiskit.learning import of_sign
+from qep_qiskit.learning import Contrast, of_sign
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
+from qep_qiskit.learning.contrast import CHEBYSHEV
 from qep_qiskit.learning.error_model import split_shots
 
 CONFIDENCE = 0.8
@@ -144,9 +145,11 @@ class Recommendation:
     @property
     def toml(self) -> str:
         """Return the keys for the configuration as TOML."""
-        kind, _ = of_sign(self.contrast)
+        contrast = Contrast.named(of_sign(self.contrast)[0])
+        order = f"order = {contrast.order}\n" if contrast.kind == CHEBYSHEV else ""
         split = "" if self.split is None else '\nallocation = "optimal"'
-        return f'[contrast]\nkind = "{kind}"\nbeta = {self.beta:.3g}\n\n[measurement]\nshots = {self.shots}{split}\n'
+        nudge = f'[contrast]\nkind = "{contrast.kind}"\n{order}beta = {self.beta:.3g}\n'
+        return f"{nudge}\n[measurement]\nshots = {self.shots}{split}\n"
 
     def record(self) -> dict[str, Any]:
         """Return the recommendation as JSON values."""

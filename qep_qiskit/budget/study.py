@@ -27,7 +27,7 @@ from qep_qiskit.budget.setup import BudgetSetup, experiment_of, problem_of
 from qep_qiskit.config import Experiment
 from qep_qiskit.config.budget import BudgetConfig
 from qep_qiskit.core.amounts import amount
-from qep_qiskit.learning import GradientEstimator, of_sign
+from qep_qiskit.learning import Contrast, GradientEstimator, of_sign
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.measurement_plans import gradient_plan
 from qep_qiskit.learning.shot_schedule import batches_per_group
@@ -181,7 +181,7 @@ class GradientStudy:
         estimator, setup = self._estimator, self.study.setup
         jacobian = estimator.hamiltonian.jacobian(setup.weights, setup.task.train.inputs)
         plan = gradient_plan(estimator.hamiltonian, "per_weight", jacobian)
-        phases = len(replace(estimator.contrast, kind=shared.contrast, beta=abs(shared.beta)).betas)
+        phases = len(Contrast.named(shared.contrast).betas)
         signals = estimator.hamiltonian.cost.has_signals
         total = shared.shots * float(batches_per_group(self._with(shared)).sum())
         measuring = (
@@ -202,7 +202,7 @@ class GradientStudy:
         return not (solved and isinstance(method, SPSA) and method.perturbations > most)
 
     def _with(self, setting: Setting) -> GradientEstimator:
-        contrast = replace(self._estimator.contrast, kind=setting.contrast, beta=setting.beta)
+        contrast = Contrast.named(setting.contrast, setting.beta)
         return replace(self._estimator, contrast=contrast, shots=setting.shots)
 
     def comparison(self) -> list[Row]:

@@ -19,7 +19,7 @@ from qep_qiskit.learning import (
     ShotSchedule,
     first_beta,
 )
-from qep_qiskit.learning.contrast import NUDGELESS
+from qep_qiskit.learning.contrast import CHEBYSHEV, NUDGELESS
 from qep_qiskit.learning.measurement_plans import Grouping
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.tasks import Dataset
@@ -133,13 +133,18 @@ class PilotConfig(Section):
 class ContrastConfig(Section):
     """Nudged phases of the gradient estimate."""
 
-    kind: Annotated[str, Known(STENCILS, more=NUDGELESS)] = same_as(Contrast, "kind")
-    """Stencil of nudged phases; or, without nudges, the derivative at beta = 0: ``fluctuations``, covariances in Gibbs
-    states (`preparation.kind = "thermal"`), for classical networks with shots or exact, for quantum networks exact
-    only; ``linear_response`` of the free state, with `preparation.kind = "neural"` or ``"exact"``."""
+    kind: Annotated[str, Known(STENCILS, more=(CHEBYSHEV, *NUDGELESS))] = same_as(Contrast, "kind")
+    """Stencil of nudged phases; ``chebyshev`` has the smallest bias, at more noise: it pays with many shots. Or,
+    without nudges, the derivative at beta = 0: ``fluctuations``, covariances in Gibbs states (`preparation.kind =
+    "thermal"`), for classical networks with shots or exact, for quantum networks exact only; ``linear_response`` of
+    the free state, with `preparation.kind = "neural"` or ``"exact"``."""
     beta: float | Literal["auto"] = same_as(Contrast, "beta")
-    """Nudge strength beta; of either sign for ``one_sided``. ``auto``: the optimal one for the given shots, determined
+    """Nudge strength beta; of either sign for ``one_sided``; with ``chebyshev`` half the width of the interval of the
+    nodes. ``auto``: the optimal one for the given shots, determined
     by pilots."""
+    order: Literal[4, 6, 8] | None = None
+    """Number of nodes of ``kind = "chebyshev"``, by default 4; the bias is of this order in beta. At equal beta and
+    total shots the variance is 11.4, 28.8 or 54 times that of two points at +-beta."""
     pilot: PilotConfig = PilotConfig()
     """Pilots, for ``beta = "auto"`` and ``allocation = "optimal"``."""
 
@@ -155,7 +160,7 @@ class ContrastConfig(Section):
         if beta is None:
             weights = hamiltonian.network.layout.initial(seeds)
             beta = first_beta(hamiltonian, weights, data.inputs, data.targets)
-        return Contrast(kind=self.kind, beta=beta)
+        return Contrast(kind=self.kind, beta=beta, order=self.order or 0)
 
     def schedule(self, measurement: MeasurementConfig) -> ShotSchedule:
         """Return the rule that chooses nudge and shots during training.

@@ -60,6 +60,8 @@ class GroupMeasurement:
         states: Shape (measured,), indices of the states to measure in this group.
         shots: Shots of each state, or None for exact probabilities.
         folding: Number of executions of every two-qubit gate, odd; more than 1 amplifies the noise (gate folding).
+        part: Number of this measurement among those of the request with this group and folding, where states differ in
+            their shots.
 
     Raises:
         ConfigError: `shots` is neither None nor a whole number of at least 1.
@@ -74,6 +76,7 @@ class GroupMeasurement:
     states: NDArray[np.int64]
     shots: int | None
     folding: int = 1
+    part: int = 0
 
     def __post_init__(self) -> None:
         check_shots("shots", self.shots)
@@ -86,7 +89,8 @@ class GroupMeasurement:
     @property
     def seed_words(self) -> tuple[str | int, ...]:
         """Words that select the random numbers of this measurement among those of the request."""
-        return (self.group.name,) if self.folding == 1 else (self.group.name, "folded", self.folding)
+        folded = () if self.folding == 1 else ("folded", self.folding)
+        return (self.group.name, *folded, *(("part", self.part) if self.part else ()))
 
     @property
     def num_circuits(self) -> int:

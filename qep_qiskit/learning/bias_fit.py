@@ -95,14 +95,14 @@ class MeasuredContrasts(JsonRecord):
     """Contrasts of one kind at several nudges, with their shot noise.
 
     Args:
-        kind: Kind of the contrast.
+        name: Name of the contrast.
         betas: Signed nudges in any order, shape (levels,); a nudge may occur more than once.
         values: Contrasts of the trainable weights, shape (levels, weights).
         covariance: Covariance between the levels, shape (weights, levels, levels).
         independence: Effective fraction of the weights with independent noise, at most 1.
     """
 
-    kind: str
+    name: str
     betas: NDArray[np.float64]
     values: NDArray[np.float64]
     covariance: NDArray[np.float64]
@@ -114,7 +114,7 @@ class MeasuredContrasts(JsonRecord):
         covariance = np.zeros((self.values.shape[1], levels + len(other.betas), levels + len(other.betas)))
         covariance[:, :levels, :levels], covariance[:, levels:, levels:] = self.covariance, other.covariance
         return MeasuredContrasts(
-            kind=self.kind,
+            name=self.name,
             betas=np.concatenate([self.betas, other.betas]),
             values=np.concatenate([self.values, other.values]),
             covariance=covariance,
@@ -149,7 +149,7 @@ def _fitted_strip(
     contrasts: MeasuredContrasts, width: float, grid: NDArray
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64], float]:
     """Posterior for one width of the strip: log-evidence; mean and variance of |bias|^2 on the grid; mean of |g|^2."""
-    kernel = _Kernel(contrasts.kind, width)
+    kernel = _Kernel(contrasts.name, width)
     inner, to_gradient = kernel.contrasts(contrasts.betas, contrasts.betas), kernel.gradient(contrasts.betas)
     inner = inner + _JITTER * np.diag(np.diag(inner))
     # The last row is the gradient itself, the others are the bias on the grid.
@@ -198,12 +198,12 @@ class _Kernel:
     """Covariances of contrasts and of the derivative at zero, for unit amplitude.
 
     Args:
-        kind: Kind of the contrast.
+        name: Name of the contrast.
         width: Width l of the strip, in units of beta.
     """
 
-    def __init__(self, kind: str, width: float) -> None:
-        unit = Contrast(kind=kind, beta=1.0).phases
+    def __init__(self, name: str, width: float) -> None:
+        unit = Contrast.named(name).phases
         self._multiples = np.array([multiple for multiple, _ in unit])
         self._stencil = np.array([weight for _, weight in unit])
         self._width = width

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.learning.error_signals import SignalBatch
-from qep_qiskit.learning.signal_noise import UNSEEN_SHARE, expected_response, unseen_directions
+from qep_qiskit.learning.signal_noise import UNSEEN_SHARE, UsedPhases, expected_response, unseen_directions
 
 
 def coupled_covariance(
@@ -26,10 +26,7 @@ def coupled_covariance(
     derivative: NDArray,
     batch: SignalBatch,
     jacobian: NDArray,
-    *,
-    betas: NDArray,
-    stencil: NDArray,
-    free_weight: float,
+    used: UsedPhases,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the covariance of the summed gradient, and the part of its diagonal that is uncertain.
 
@@ -38,23 +35,21 @@ def coupled_covariance(
         derivative: Derivatives of the estimates by beta, shape (samples, estimates).
         batch: Error signals of one batch, with their coupling.
         jacobian: d(coefficient)/d(weight), shape (samples, weights, estimates).
-        betas: Nudges, shape (phases,).
-        stencil: Weight of every phase, shape (phases,).
-        free_weight: Stencil weight of the free phase that shares the noise of the signals, or 0.
+        used: Phases of the contrast.
 
     Returns:
         Shapes (weights, weights) and (weights,).
     """
     assert batch.coupling is not None
-    found = expected_response(covariance, derivative, batch, betas=betas, stencil=stencil, free_weight=free_weight)
+    found = expected_response(covariance, derivative, batch, used)
     noise, bent = batch.coupled_noise, found.bend[:, None, None] * jacobian
     by_signals = bent @ found.response
     through = np.einsum("swo,sorm->rwm", by_signals, batch.coupling, optimize=True)
     half = through @ batch.covariance
     fixed = (jacobian @ covariance @ jacobian.transpose(0, 2, 1)).sum(axis=0)
     total = fixed + (half @ through.transpose(0, 2, 1)).sum(axis=0)
-    if free_weight:
-        cross = free_weight * (half @ jacobian.transpose(0, 2, 1)).sum(axis=0)
+    if used.free_weight:
+        cross = used.free_weight * (half @ jacobian.transpose(0, 2, 1)).sum(axis=0)
         total += cross + cross.T
     uncertain = np.einsum("swt,zwt,top,sozp->w", bent, bent, found.residual_variance, noise, optimize=True)
     uncertain += found.gain_variance * _through(bent @ batch.fluctuations, noise)

@@ -263,11 +263,11 @@ def _quantile(squares: NDArray, confidence: float) -> NDArray[np.float64]:
 
 
 def split_shots(shots: int, shot_fractions: NDArray) -> tuple[int, ...]:
-    """Return whole shots for every group; at least two each, or one where there is one shot.
+    """Return whole shots for every group or phase; at least two each, or one where there is one shot.
 
     Args:
-        shots: Shots per group of an equal split.
-        shot_fractions: Shots of each group over that number, shape (groups,).
+        shots: Shots of each in an equal split.
+        shot_fractions: Shots of each over that number, shape (groups,) or (phases,).
     """
     least = min(shots, 2)
     return tuple(max(least, round(shots * float(share))) for share in shot_fractions)

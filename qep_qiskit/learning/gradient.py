@@ -28,7 +28,7 @@ from qep_qiskit.learning.gradient_estimate import GradientEstimate, MeasuredGrad
 from qep_qiskit.learning.measurement_plans import Grouping, gradient_plan, output_plan
 from qep_qiskit.learning.phases import MeasuredPhases, filled_in
 from qep_qiskit.learning.replicates import Replication
-from qep_qiskit.learning.shots import Shots, each, is_split, per_group
+from qep_qiskit.learning.shots import Shots, each, is_split, per_group, per_phase
 from qep_qiskit.measurement import (
     Calibrations,
     Extrapolation,
@@ -65,6 +65,7 @@ class _Work:
     jacobian: TermJacobian
     targets: NDArray[np.float64]
     betas: NDArray[np.float64]
+    shot_fractions: NDArray[np.float64]
     start: WarmStart
     key: RequestKey
     quiet: bool
@@ -237,8 +238,11 @@ class GradientEstimator:
         calibrations: Calibrations | None,
     ) -> MeasurementCoroutine[MeasuredGradient]:
         """Measure the derivatives of all replicates, whose samples follow each other."""
-        betas = self.contrast.betas
-        measured = yield from self.phases(weights, inputs, targets, key, betas, warm_start, calibrations=calibrations)
+        measured = yield from self.phases(
+            *(weights, inputs, targets, key, self.contrast.betas, warm_start),
+            shot_fractions=self.contrast.shot_fractions,
+            calibrations=calibrations,
+        )
         stencil = self.contrast.stencil_on(measured.betas)
         return MeasuredGradient.of_phases(measured, stencil, self.hamiltonian, replicates)
 
@@ -251,6 +255,7 @@ class GradientEstimator:
         betas: NDArray,
         warm_start: WarmStartArrays | None = None,
         *,
+        shot_fractions: NDArray | None = None,
         calibrations: Calibrations | None = None,
         quiet: bool = False,
         in_units_of_signals: bool = False,
@@ -264,6 +269,7 @@ class GradientEstimator:
             key: Key of the first request; later stages count up from it.
             betas: Nudges, shape (phases,), ascending; the free phase is 0.
             warm_start: Warm-start arrays of these samples, or None.
+            shot_fractions: Shots of every phase over those of the estimator, shape (phases,); 1 by default.
             calibrations: Valid readout calibrations by name; new ones are added in place.
             quiet: Whether warnings about large nudges are left out.
             in_units_of_signals: With a loss on expectations, multiply the nudges by the power of two closest to the
@@ -279,6 +285,7 @@ class GradientEstimator:
             jacobian=self.jacobian(weights, inputs),
             targets=self.hamiltonian.targets_of(inputs, targets),
             betas=betas,
+            shot_fractions=np.ones(len(betas)) if shot_fractions is None else shot_fractions,
             start=WarmStart(arrays=warm_start or {}),
             key=key,
             quiet=quiet,
@@ -357,10 +364,10 @@ class GradientEstimator:
             nudge, constants = hamiltonian.nudge(targets, first.outputs), None
         else:
             nudge, constants = hamiltonian.operator_nudge(targets)
-        betas = self._betas(work, nudge)
+        betas, fractions = self._betas_and_shots(work, nudge)
         wanted = wanted_phases(hamiltonian, plan, work.jacobian, betas, work.betas)
         family = HamiltonianFamily(groups=hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=key)
-        estimates, prepared_states = yield from self._measure(plan, family, wanted, start)
+        estimates, prepared_states = yield from self._measure(plan, family, wanted, start, fractions)
         if first is not None and not plan.of_entries:
             estimates = filled_in(estimates, first.estimates, betas)
         moments = plan.averaged_per_term(estimates, hamiltonian.num_terms)
@@ -379,6 +386,7 @@ class GradientEstimator:
         )
         return MeasuredPhases(
             betas=betas,
+            shot_fractions=fractions,
             plan=plan,
             moments=estimates,
             jacobian=plan.jacobian(work.jacobian),
@@ -389,15 +397,23 @@ class GradientEstimator:
             warm_start={**(first.prepared_states.warm_start if first else {}), **prepared_states.warm_start},
         )
 
-    def _betas(self, work: _Work, nudge: NDArray) -> NDArray[np.float64]:
-        """Nudges of all phases, those of the reported cost included."""
-        if not self.hamiltonian.cost.has_signals:
-            return np.union1d(work.betas, [0.0]) if self.measures_free_cost else work.betas
-        unit = unit_of_signals(self.hamiltonian, nudge, work.targets) if work.in_units_of_signals else 1.0
-        return work.betas * unit
+    def _betas_and_shots(self, work: _Work, nudge: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Nudges of all phases and their shots over the mean, those of the reported cost included."""
+        if self.hamiltonian.cost.has_signals:
+            unit = unit_of_signals(self.hamiltonian, nudge, work.targets) if work.in_units_of_signals else 1.0
+            return work.betas * unit, work.shot_fractions
+        if not self.measures_free_cost or 0.0 in work.betas:
+            return work.betas, work.shot_fractions
+        free = int(np.searchsorted(work.betas, 0.0))
+        return np.insert(work.betas, free, 0.0), np.insert(work.shot_fractions, free, 1.0)
 
     def _measure(
-        self, plan: MeasurementPlan, family: HamiltonianFamily, wanted: dict[int, list[int]], start: WarmStart
+        self,
+        plan: MeasurementPlan,
+        family: HamiltonianFamily,
+        wanted: dict[int, list[int]],
+        start: WarmStart,
+        fractions: NDArray,
     ) -> MeasurementCoroutine[tuple[StateMoments, PreparationResult]]:
         """Prepare all phases that some group needs, and measure them."""
         used, count = sorted({p for chosen in wanted.values() for p in chosen}), len(family.betas)
@@ -407,7 +423,7 @@ class GradientEstimator:
             prepared_states.states,
             shape=(family.num_samples, count),
             phases=wanted,
-            shots=per_group(self.shots, len(plan.groups)),
+            shots=per_phase(per_group(self.shots, len(plan.groups)), fractions),
             key=family.key,
             prepared_phases=used,
         )

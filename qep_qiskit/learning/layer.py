@@ -168,7 +168,10 @@ class QEPLayer:
         unit = np.divide(signals, sizes, out=np.zeros_like(signals), where=sizes > 0)
         contrast, key = self._estimator.contrast, RequestKey("layer-gradient", next(self._calls))
         found, _ = run_measurements(
-            self._estimator.phases(np.append(vector, np.zeros(rows.shape[1])), rows, unit, key, contrast.betas),
+            self._estimator.phases(
+                *(np.append(vector, np.zeros(rows.shape[1])), rows, unit, key, contrast.betas),
+                shot_fractions=contrast.shot_fractions,
+            ),
             self.executor,
         )
         stencil = contrast.stencil_on(found.betas)

@@ -17,7 +17,7 @@ from qep_qiskit.learning.coupled_noise import coupled_covariance
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.error_signals import SignalBatch
 from qep_qiskit.learning.free_phase import CostEstimate
-from qep_qiskit.learning.signal_noise import with_signal_noise
+from qep_qiskit.learning.signal_noise import UsedPhases, with_signal_noise
 from qep_qiskit.measurement import MeasurementPlan, StateMoments
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.outcomes import is_none, no_covariance
@@ -75,6 +75,7 @@ class MeasuredPhases:
 
     Args:
         betas: Nudges, shape (phases,), ascending.
+        shot_fractions: Shots of every phase over their mean, shape (phases,).
         plan: Measurement plan of the phases.
         moments: Means and covariances of the plan's estimates, shape (samples, phases, estimates).
         jacobian: d(coefficient)/d(weight), by estimates.
@@ -86,6 +87,7 @@ class MeasuredPhases:
     """
 
     betas: NDArray[np.float64]
+    shot_fractions: NDArray[np.float64]
     plan: MeasurementPlan
     moments: StateMoments
     jacobian: TermJacobian
@@ -203,9 +205,14 @@ class MeasuredPhases:
         """Covariance with the noise of error signals, and the uncertain part of its diagonal, if any."""
         if self.signals is None or is_none(covariance) or not self.signals.is_noisy:
             return covariance, None
-        free = self._free_weight(stencil)
-        return with_signal_noise(
-            covariance, derivative, self.signals, betas=self.betas, stencil=stencil, free_weight=free
+        return with_signal_noise(covariance, derivative, self.signals, self._used(stencil))
+
+    def _used(self, stencil: NDArray) -> UsedPhases:
+        return UsedPhases(
+            betas=self.betas,
+            stencil=stencil,
+            noise=float(stencil @ (stencil / self.shot_fractions)),
+            free_weight=self._free_weight(stencil),
         )
 
     def _free_weight(self, stencil: NDArray) -> float:
@@ -220,10 +227,7 @@ class MeasuredPhases:
             return None
         dense = np.zeros((len(derivative), self.jacobian.num_weights, self.plan.num_estimates))
         dense[:, self.jacobian.weight, self.jacobian.term] = self.jacobian.values
-        free = self._free_weight(stencil)
-        return coupled_covariance(
-            covariance, derivative, signals, dense, betas=self.betas, stencil=stencil, free_weight=free
-        )
+        return coupled_covariance(covariance, derivative, signals, dense, self._used(stencil))
 
     def _by_group(self, covariance: NDArray) -> NDArray[np.float64]:
         """Variances of the summed gradient by the shots of each group, shape (groups, weights)."""

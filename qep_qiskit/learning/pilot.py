@@ -21,7 +21,7 @@ from qep_qiskit.core.errors import ConfigError, NudgeError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.bias_fit import MeasuredContrasts, fitted_curve
-from qep_qiskit.learning.contrast import Contrast
+from qep_qiskit.learning.contrast import Contrast, joint_phases
 from qep_qiskit.learning.diagnostics import nudge_sizes
 from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.gradient import GradientEstimator
@@ -183,7 +183,7 @@ class _Levels:
 
 
 def _measure_levels(
-    phases: Callable[[RequestKey, NDArray], MeasurementCoroutine[MeasuredPhases]],
+    phases: Callable[..., MeasurementCoroutine[MeasuredPhases]],
     contrast: Contrast,
     hamiltonian: NudgedHamiltonian,
     key: RequestKey,
@@ -197,9 +197,11 @@ def _measure_levels(
         first = float(np.copysign(beta, contrast.beta)) / 4.0**reductions
         contrasts = [replace(contrast, beta=first * 2.0**level) for level in range(levels)]
         mirrored = _mirrored(hamiltonian, contrasts)
-        betas = np.unique(np.concatenate([one.betas for one in contrasts + mirrored]) + 0.0)
+        betas, fractions = joint_phases(contrasts + mirrored)
         try:
-            measured = yield from phases(replace(key, attempt=key.attempt + reductions), betas)
+            measured = yield from phases(
+                replace(key, attempt=key.attempt + reductions), betas, shot_fractions=fractions
+            )
             break
         except NudgeError:
             if reductions == _MOST_REDUCTIONS:
@@ -271,7 +273,7 @@ def measured_contrasts(measured: MeasuredPhases, contrasts: list[Contrast], trai
     weights = int(trainable.sum())
     independent = 2.0 * noise**2 / deviation**2 if deviation > 0 else weights
     return MeasuredContrasts(
-        kind=contrasts[0].kind,
+        name=contrasts[0].name,
         betas=np.array([contrast.beta for contrast in contrasts]),
         values=np.array([one.values[trainable] for one in found]),
         covariance=covariance,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qep_qiskit.learning.error_model import split_shots
 
@@ -25,6 +26,18 @@ def per_group(shots: Shots, groups: int) -> list[int | None]:
         groups: Number of groups.
     """
     return list(shots) if isinstance(shots, tuple) else [shots] * groups
+
+
+def per_phase(shots: Sequence[int | None], fractions: NDArray) -> list[int | None | tuple[int, ...]]:
+    """Return the shots of every group, or of every phase of every group where phases differ.
+
+    Args:
+        shots: Shots of every group, None where exact.
+        fractions: Shots of every phase over their mean, shape (phases,).
+    """
+    if np.all(fractions == 1.0):
+        return list(shots)
+    return [None if own is None else split_shots(own, fractions) for own in shots]
 
 
 def number(shots: Shots) -> int | None:

@@ -40,14 +40,29 @@ UNSEEN_SHARE = 2.0 * _GAIN_WIDTH
 _LEAST_SIGNAL = 0.1  # of the largest direction, from which on one is in the data
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class UsedPhases:
+    """Phases of a contrast.
+
+    Args:
+        betas: Nudges, shape (phases,).
+        stencil: Weight of every phase, shape (phases,).
+        noise: Sum over phases of the squared weights over the shots, these in units of their mean.
+        free_weight: Stencil weight of the free phase where it is measured by the same shots as the signals and shares
+            their noise; otherwise 0.
+    """
+
+    betas: NDArray[np.float64]
+    stencil: NDArray[np.float64]
+    noise: float
+    free_weight: float
+
+
 def with_signal_noise(
     covariance: NDArray,
     derivative: NDArray,
     batch: SignalBatch,
-    *,
-    betas: NDArray,
-    stencil: NDArray,
-    free_weight: float,
+    used: UsedPhases,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the covariance of derivatives with the noise of the error signals added.
 
@@ -55,17 +70,14 @@ def with_signal_noise(
         covariance: Covariance of the derivatives at fixed error signals, shape (samples, estimates, estimates).
         derivative: Derivatives of the estimates by beta, shape (samples, estimates).
         batch: Error signals with shot noise.
-        betas: Nudges, shape (phases,).
-        stencil: Weight of every phase, shape (phases,).
-        free_weight: Stencil weight of the free phase where it is measured by the same shots as the signals and shares
-            their noise; otherwise 0.
+        used: Phases of the contrast.
     """
-    found = expected_response(covariance, derivative, batch, betas=betas, stencil=stencil, free_weight=free_weight)
+    found = expected_response(covariance, derivative, batch, used)
     noise, shared, bend = batch.noise, batch.fluctuations, found.bend
     through_signals = bend[:, None, None] * found.response @ batch.slope
     total = covariance + through_signals @ batch.covariance @ through_signals.transpose(0, 2, 1)
-    if free_weight:
-        cross = free_weight * (through_signals @ batch.covariance)
+    if used.free_weight:
+        cross = used.free_weight * (through_signals @ batch.covariance)
         total = total + cross + cross.transpose(0, 2, 1)
     uncertain = np.einsum("top,sop->st", found.residual_variance, noise)
     uncertain += found.gain_variance * np.einsum("sto,sop,stp->st", shared, noise, shared)
@@ -98,10 +110,7 @@ def expected_response(
     covariance: NDArray,
     derivative: NDArray,
     batch: SignalBatch,
-    *,
-    betas: NDArray,
-    stencil: NDArray,
-    free_weight: float,
+    used: UsedPhases,
 ) -> ExpectedResponse:
     """Return the response of the derivatives to error signals; the arguments are those of `with_signal_noise`.
 
@@ -109,17 +118,16 @@ def expected_response(
         covariance: Covariance of the derivatives at fixed error signals, shape (samples, estimates, estimates).
         derivative: Derivatives of the estimates by beta, shape (samples, estimates).
         batch: Error signals with shot noise.
-        betas: Nudges, shape (phases,).
-        stencil: Weight of every phase, shape (phases,).
-        free_weight: Stencil weight of the free phase that shares the noise of the signals, or 0.
+        used: Phases of the contrast.
     """
     signals, shared = batch.signals, batch.fluctuations
     fixed = np.einsum("stt->st", covariance)
     # Noise that the free phase and the signals share adds this to sum_s eps d; it is no response.
-    common = free_weight * np.einsum("sou,sut->sot", batch.slope, batch.covariance) if free_weight else 0.0
-    secant, bend = _bending(batch, betas, stencil)
+    free = used.free_weight
+    common = free * np.einsum("sou,sut->sot", batch.slope, batch.covariance) if free else 0.0
+    secant, bend = _bending(batch, used.betas, used.stencil)
     gain, gain_variance = _gain(covariance, derivative, batch, common, secant)
-    mean_noise = fixed / float(stencil @ stencil)
+    mean_noise = fixed / used.noise
     widths = np.where(batch.moved, _MOVED_WIDTH, _OTHER_WIDTH)
     widths[shared.any(axis=(0, 2))] = _SEEN_WIDTH
     rest, residual_variance = _deviations(

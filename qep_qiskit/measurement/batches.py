@@ -6,7 +6,7 @@ whatever the number of weights (Scellier 2024, sec. 4.1).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +28,7 @@ def measure(
     *,
     shape: tuple[int, int],
     phases: Mapping[int, Sequence[int]],
-    shots: Sequence[int | None],
+    shots: Sequence[int | None | Sequence[int]],
     key: RequestKey,
     prepared_phases: Sequence[int] | None = None,
 ) -> MeasurementCoroutine[StateMoments]:
@@ -40,7 +40,7 @@ def measure(
         prepared: States in rows, sample by sample and within a sample phase by phase.
         shape: (samples, phases).
         phases: For every group that is wanted (by index), the phases to measure it in.
-        shots: Shots per batch of every group, or None for exact.
+        shots: Shots per batch of every group, one number or one for every phase; None for exact.
         key: Names the request.
         prepared_phases: The phases that there are states of, in order; all by default.
 
@@ -53,17 +53,19 @@ def measure(
     plan = plan if isinstance(plan, MeasurementPlan) else shared_plan(plan)
     there = range(shape[1]) if prepared_phases is None else prepared_phases
     rows = np.arange(shape[0] * len(there)).reshape(shape[0], len(there))
-    wanted = {g: list(chosen) for g, chosen in phases.items() if len(chosen) > 0}
+    wanted = [batch for g, chosen in phases.items() for batch in _with_equal_shots(g, chosen, shots[g])]
     measurements = tuple(
-        GroupMeasurement(group=plan.groups[g], states=rows[:, [there.index(p) for p in chosen]].ravel(), shots=shots[g])
-        for g, chosen in wanted.items()
+        GroupMeasurement(
+            group=plan.groups[g], states=rows[:, [there.index(p) for p in chosen]].ravel(), shots=own, part=part
+        )
+        for g, chosen, own, part in wanted
     )
     data = yield Request(key=key, prepared=prepared, measurements=measurements)
     means = np.full((*shape, plan.num_estimates), np.nan)
-    every = [data.moments(place, plan.groups[g]) for place, g in enumerate(wanted)]
+    every = [data.moments(place, plan.groups[g]) for place, (g, *_) in enumerate(wanted)]
     exact = all(is_none(found.covariance) for found in every)
     covariance = no_covariance(means.shape) if exact else np.zeros((*means.shape, plan.num_estimates))
-    for (g, chosen), found in zip(wanted.items(), every, strict=True):
+    for (g, chosen, *_), found in zip(wanted, every, strict=True):
         estimates = plan.estimates[g]
         _check_means(found.means, plan.groups[g], key)
         block = (shape[0], len(chosen), len(estimates))
@@ -74,6 +76,18 @@ def measure(
         pairs = where[:, :, None], estimates[:, None], estimates[None, :]
         covariance[:, pairs[0], pairs[1], pairs[2]] = found.covariance.reshape((*block, block[-1]))
     return StateMoments(means=means, covariance=covariance, discarded=data.discarded)
+
+
+def _with_equal_shots(
+    g: int, phases: Sequence[int], shots: int | None | Sequence[int]
+) -> Iterator[tuple[int, list[int], int | None, int]]:
+    """Yield phases of a group with equal shots: the group, the phases, their shots, and the number of the part."""
+    if not isinstance(shots, Sequence):
+        if len(phases) > 0:
+            yield g, list(phases), shots, 0
+        return
+    for part, own in enumerate(dict.fromkeys(shots[p] for p in phases)):
+        yield g, [p for p in phases if shots[p] == own], own, part
 
 
 def _check_means(means: NDArray, group: Group, key: RequestKey) -> None:

@@ -141,7 +141,7 @@ def _other_contrasts(
         price = f"bias of the order beta^{symmetric.order} in place of beta^{contrast.order}"
         yield "contrast.kind = 'symmetric'", price, _with(experiment, symmetric, shots)
         return
-    same_noise = float(np.sum(symmetric.stencil**2) / np.sum(contrast.stencil**2))
+    same_noise = symmetric.noise / contrast.noise
     if same_noise < 1 <= same_noise * shots:
         fewer = _share(estimator, shots, same_noise)
         bias = "less bias" if contrast.order < symmetric.order else "a bias of the same order"

@@ -45,12 +45,14 @@ def test_phases_are_ordered_by_beta(kind, beta, betas):
     [
         (
             {"kind": "sided"},
-            r"kind: expected one of one_sided, symmetric, four_point, fluctuations, linear_response, got 'sided'",
+            r"kind: expected one of one_sided, symmetric, four_point, chebyshev, fluctuations, linear_response, got 'sided'",
         ),
         ({"beta": 0.0}, r"beta: expected a number other than zero, got 0\.0"),
         ({"beta": float("inf")}, r"^beta: expected a number other than zero, got inf$"),
         ({"beta": -0.1, "kind": "symmetric"}, "symmetric uses both signs"),
         ({"beta": -0.1, "kind": "four_point"}, "four_point uses both signs"),
+        ({"kind": "chebyshev", "order": 5}, "^order: 'chebyshev' has 4, 6 or 8 nodes, got 5$"),
+        ({"kind": "symmetric", "order": 4}, "^order: goes with kind = 'chebyshev', not with 'symmetric'"),
     ],
 )
 def test_settings_are_checked(options, words):
@@ -115,6 +117,7 @@ def test_contrastive_functions_enclose_the_cost(name, rng):
 def test_names_of_studies():
     assert of_sign("one_sided_negative") == ("one_sided", -1.0)
     assert of_sign("symmetric") == ("symmetric", 1.0)
+    assert of_sign("chebyshev_6") == ("chebyshev_6", 1.0)
     with pytest.raises(ConfigError, match="expected a one-sided contrast before '_negative'"):
         of_sign("symmetric_negative")
     with pytest.raises(ConfigError, match=r"expected one of 'one_sided', .*, got 'sideways'"):

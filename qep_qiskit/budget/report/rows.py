@@ -15,7 +15,15 @@ from qep_qiskit.report.tables import grouped, number
 Row = Mapping[str, Any]
 Name = TypeVar("Name", bound=Hashable)
 
-CONTRASTS: Final = ("one-sided +", "one-sided −", "symmetric", "four-point")
+CONTRASTS: Final = (
+    "one-sided +",
+    "one-sided −",
+    "symmetric",
+    "four-point",
+    "chebyshev-4",
+    "chebyshev-6",
+    "chebyshev-8",
+)
 """Names of the contrasts in the order in which they are shown."""
 
 _PREFERENCE: Final = ("shared", "qubit_wise", "per_weight", "equal", "optimal", "measured", "known")
