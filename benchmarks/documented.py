@@ -294,6 +294,7 @@ DOCUMENTED: dict[str, Documented] = {
     "adaptive_xor": adaptive("xor"),
     "adaptive_parity": adaptive("parity"),
     "binding": benchmark("binding"),
+    "contrasts": benchmark("contrasts"),
     "digits_layer": benchmark("digits_layer"),
     "gaussian_atoms": benchmark("gaussian_atoms", "32", "55"),
     "neural_response": benchmark("neural_response"),

@@ -13,6 +13,7 @@ CONTRASTS = {
     "one-sided, negative": Contrast(kind="one_sided", beta=-0.3),
     "symmetric": Contrast(kind="symmetric", beta=0.3),
     "four-point": Contrast(kind="four_point", beta=0.2),
+    "chebyshev": Contrast(kind="chebyshev", order=4, beta=0.4),
 }
 
 

@@ -160,12 +160,12 @@ class Contrast:
             `NUDGELESS`: ``"fluctuations"`` or ``"linear_response"``.
         beta: Nudge strength, in units of energy over units of the cost; with ``"chebyshev"`` the half-width of the
             interval of the nodes. It has either sign for one-sided stencils and is not used without nudged phases.
-        order: Number of nodes of ``"chebyshev"``: 4 (the default), 6 or 8. Other kinds set it: it is the leading power of beta in the
-            bias, and 0 where there is no nudge.
+        order: Number of nodes of ``"chebyshev"``: 4 (the default), 6 or 8. Other kinds set it: it is the leading power
+            of beta in the bias, and 0 where there is no nudge.
 
     Raises:
-        ConfigError: The kind is unknown; the order does not belong to it; or beta is zero, not finite, outside 1e-100 to 1e100 in magnitude, or negative
-            with a contrast that uses both signs.
+        ConfigError: The kind is unknown; the order does not belong to it; or beta is zero, not finite, outside 1e-100
+            to 1e100 in magnitude, or negative with a contrast that uses both signs.
 
     Example:
         >>> contrast = qep.Contrast(kind="symmetric", beta=0.1)

@@ -28,7 +28,7 @@ def per_group(shots: Shots, groups: int) -> list[int | None]:
     return list(shots) if isinstance(shots, tuple) else [shots] * groups
 
 
-def per_phase(shots: Sequence[int | None], fractions: NDArray) -> list[int | None | tuple[int, ...]]:
+def per_phase(shots: Sequence[int | None], fractions: NDArray) -> list[int | tuple[int, ...] | None]:
     """Return the shots of every group, or of every phase of every group where phases differ.
 
     Args:

@@ -28,7 +28,7 @@ def measure(
     *,
     shape: tuple[int, int],
     phases: Mapping[int, Sequence[int]],
-    shots: Sequence[int | None | Sequence[int]],
+    shots: Sequence[int | Sequence[int] | None],
     key: RequestKey,
     prepared_phases: Sequence[int] | None = None,
 ) -> MeasurementCoroutine[StateMoments]:
@@ -79,7 +79,7 @@ def measure(
 
 
 def _with_equal_shots(
-    g: int, phases: Sequence[int], shots: int | None | Sequence[int]
+    g: int, phases: Sequence[int], shots: int | Sequence[int] | None
 ) -> Iterator[tuple[int, list[int], int | None, int]]:
     """Yield phases of a group with equal shots: the group, the phases, their shots, and the number of the part."""
     if not isinstance(shots, Sequence):

@@ -10,7 +10,6 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
 from qiskit.providers import BackendV2
 
 from qep_qiskit.config import Experiment

@@ -93,7 +93,7 @@ SHOTS_AND_NUDGES = [
     ("contrast.beta=-0.3", "contrast.beta: symmetric uses both signs"),
     (
         "contrast.kind='two_sided'",
-        "contrast.kind: expected 'one_sided', 'symmetric', 'four_point', 'chebyshev', 'fluctuations' or 'linear_response'",
+        "contrast.kind: expected 'one_sided', 'symmetric', 'four_point', 'chebyshev', 'fluctuations' or 'linear_",
     ),
 ]
 

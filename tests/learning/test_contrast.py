@@ -45,7 +45,7 @@ def test_phases_are_ordered_by_beta(kind, beta, betas):
     [
         (
             {"kind": "sided"},
-            r"kind: expected one of one_sided, symmetric, four_point, chebyshev, fluctuations, linear_response, got 'sided'",
+            "kind: expected one of one_sided, symmetric, four_point, chebyshev, .*, linear_response, got 'sided'",
         ),
         ({"beta": 0.0}, r"beta: expected a number other than zero, got 0\.0"),
         ({"beta": float("inf")}, r"^beta: expected a number other than zero, got inf$"),

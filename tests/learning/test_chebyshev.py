@@ -1,0 +1,122 @@
+"""Contrasts at Chebyshev nodes: their bias and noise against the published figures, and shots that differ by phase."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from cases import NO_INPUTS, exact_contrast, random_network
+from reference import fitted_slope
+
+from qep_qiskit.core.pauli_strings import PauliString
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import RequestKey, VectorExecutor
+from qep_qiskit.learning import Contrast, GradientEstimator
+from qep_qiskit.learning.contrast import joint_phases
+from qep_qiskit.learning.exact_gradient import exact_gradient
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network import chain, complete, ring
+from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network.cost_terms import CostTerm
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import ExactPreparation
+
+NO_TARGETS = np.zeros((1, 0))
+
+
+def problem_of(number):
+    """A random transverse-field network of 3 to 5 spins with C = -Z of the last one, and gap / range(C)."""
+    rng = np.random.default_rng([19, number])
+    size = 3 + number % 3
+    network, weights = random_network((chain, ring, complete)[number // 3 % 3](size), rng)
+    cost = CostTerm(string=PauliString.of("Z", size - 1), coefficient=-1.0)
+    return NudgedHamiltonian(network, OperatorCost.from_terms([cost], size)), weights
+
+
+@pytest.mark.parametrize(("order", "factor"), [(4, 11.4), (6, 28.8), (8, 54.0)])
+def test_weights_and_noise(order, factor):
+    """sum c_i x_i^k = delta_k1 below the order, and the variance at equal total shots in units of two points at +-b."""
+    contrast, beta = Contrast(kind="chebyshev", order=order, beta=0.3), 0.3
+    powers = np.vander(contrast.betas, order + 1, increasing=True)
+    assert contrast.stencil @ powers == pytest.approx(np.eye(order + 1)[1], abs=1e-12)
+    assert np.abs(contrast.betas).max() < beta
+    two = Contrast(kind="symmetric", beta=beta)
+    noise = contrast.noise * len(contrast.betas) / (two.noise * len(two.betas))
+    assert noise == pytest.approx(factor, rel=0.006)
+    assert contrast.shot_fractions.mean() == pytest.approx(1.0)
+
+
+@pytest.fixture(scope="module")
+def errors():
+    """Relative error of the gradient by kind, order and nudge in units of gap / range(C), on ten networks."""
+
+    def relative(number, contrast):
+        hamiltonian, weights = problem_of(number)
+        exact = exact_gradient(hamiltonian, weights, NO_INPUTS, NO_TARGETS)
+        levels = np.linalg.eigvalsh(hamiltonian.network.hamiltonian(weights).to_matrix())
+        beta = contrast.beta * (levels[1] - levels[0]) / 2.0
+        found = exact_contrast(hamiltonian, weights, replace(contrast, beta=beta), NO_INPUTS, NO_TARGETS).gradient
+        return np.linalg.norm(found - exact.gradient) / np.linalg.norm(exact.gradient)
+
+    return lambda kind, order, b: np.array(
+        [relative(number, Contrast(kind=kind, order=order, beta=b)) for number in range(10)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("order", "b", "error"), [(4, 0.25, 7e-5), (4, 0.5, 1e-3), (6, 0.25, 7e-7), (6, 0.5, 4e-5), (6, 0.75, 3e-4)]
+)
+def test_errors_on_random_networks(errors, order, b, error):
+    """The published values are typical ones; medians of other networks are within a factor of two."""
+    assert 0.5 < np.median(errors("chebyshev", order, b)) / error < 2.0
+
+
+@pytest.mark.parametrize("order", [4, 6])
+def test_bias_falls_with_the_number_of_nodes(errors, order):
+    betas = np.array([0.15, 0.2, 0.3])
+    found = np.median([errors("chebyshev", order, b) for b in betas], axis=1)
+    assert fitted_slope(betas, found) == pytest.approx(order, abs=0.15)
+
+
+class Recorder:
+    """Keeps the requests that it passes on."""
+
+    def __init__(self):
+        self.inner, self.requests = VectorExecutor(Seeds(3)), []
+
+    def submit(self, request):
+        self.requests.append(request)
+        return self.inner.submit(request)
+
+    def collect(self, job_handle):
+        return self.inner.collect(job_handle)
+
+
+def test_shots_follow_the_weights():
+    """1000 shots a batch in the mean; the parts of a group have random numbers of their own."""
+    hamiltonian, weights = problem_of(0)
+    contrast = Contrast(kind="chebyshev", order=6, beta=0.3)
+    estimator = GradientEstimator(
+        hamiltonian=hamiltonian, preparation=ExactPreparation(), contrast=contrast, shots=1000
+    )
+    recorder = Recorder()
+    run_measurements(estimator.estimate(weights, NO_INPUTS, NO_TARGETS, RequestKey("test", 0)), recorder)
+    (request,) = recorder.requests
+    groups = len(estimator.measurement_plan.groups)
+    assert len(request.measurements) == 3 * groups
+    assert len({measurement.seed_words for measurement in request.measurements}) == 3 * groups
+    shots = np.zeros((groups, 6))
+    for measurement in request.measurements:
+        shots[estimator.measurement_plan.groups.index(measurement.group), measurement.states] = measurement.shots
+    wanted = 6000 * np.abs(contrast.stencil) / np.abs(contrast.stencil).sum()
+    assert np.abs(shots - wanted).max() <= 0.5
+    assert request.num_shots == pytest.approx(6000 * groups, abs=3 * groups)
+
+
+def test_contrasts_that_share_a_phase_measure_it_with_the_larger_share():
+    inner, outer = (Contrast(kind="chebyshev", order=4, beta=beta) for beta in (0.2, 0.4))
+    betas, fractions = joint_phases([inner, outer])
+    assert betas == pytest.approx(np.sort(np.concatenate([inner.betas, outer.betas])))
+    assert fractions.sum() == pytest.approx(8.0)
+    betas, fractions = joint_phases([inner, Contrast(kind="one_sided", beta=inner.betas[-1])])
+    assert len(betas) == 5
+    assert fractions[[0, 2, -1]] == pytest.approx([inner.shot_fractions[0], 1.0, 1.0])
