@@ -378,6 +378,6 @@ def _phases_of(trainer: Trainer, skipped: int, request: Request) -> list[str]:
 
 
 def _phase_name(multiple: float) -> str:
-    """Return the name of a phase by its multiple of |beta|: ``free``, ``+beta``, ``-2 beta``."""
-    size = "" if abs(multiple) == 1 else f"{abs(multiple):g} "
+    """Return the name of a phase by its multiple of |beta|: ``free``, ``+beta``, ``-2 beta``, ``+0.924 beta``."""
+    size = "" if abs(multiple) == 1 else f"{abs(multiple):.3g} "
     return f"{'-' if multiple < 0 else '+'}{size}beta" if multiple else "free"

@@ -125,6 +125,8 @@ def with_settings(
     for _, keys, value in given:
         if keys == ["execution", "backend"]:
             _drop(content["execution"], _left_behind(config, value), named, "execution")
+        if keys == ["contrast", "kind"]:
+            _drop(content["contrast"], ("order",), named, "contrast")
         if keys == ["measurement", "shots"]:
             _drop(content["measurement"], ("test_shots", *(_OF_SHOTS if value == "exact" else ())), named, keys[0])
     return check_config(content, "--set")

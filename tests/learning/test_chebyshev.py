@@ -1,5 +1,6 @@
 """Contrasts at Chebyshev nodes: their bias and noise against the published figures, and shots that differ by phase."""
 
+import tomllib
 from dataclasses import replace
 
 import numpy as np
@@ -7,9 +8,14 @@ import pytest
 from cases import NO_INPUTS, exact_contrast, random_network
 from reference import fitted_slope
 
+from qep_qiskit.budget.gradient_study import Setting, measure_setting, study_pilot
+from qep_qiskit.budget.problem import GradientProblem, true_gradient
+from qep_qiskit.budget.recommendation import Recommendation
 from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device.pubs import DeviceCircuits
 from qep_qiskit.execution import RequestKey, VectorExecutor
+from qep_qiskit.execution.aer import fake_device
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.contrast import joint_phases
 from qep_qiskit.learning.exact_gradient import exact_gradient
@@ -18,7 +24,7 @@ from qep_qiskit.network import chain, complete, ring
 from qep_qiskit.network.cost import OperatorCost
 from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import ExactPreparation
+from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
 
 NO_TARGETS = np.zeros((1, 0))
 
@@ -120,3 +126,65 @@ def test_contrasts_that_share_a_phase_measure_it_with_the_larger_share():
     betas, fractions = joint_phases([inner, Contrast(kind="one_sided", beta=inner.betas[-1])])
     assert len(betas) == 5
     assert fractions[[0, 2, -1]] == pytest.approx([inner.shot_fractions[0], 1.0, 1.0])
+
+
+class NoStore:
+    def circuit(self, name):
+        return None
+
+    def keep_circuit(self, name, content):
+        pass
+
+
+@pytest.mark.deep
+def test_jobs_of_a_device_have_equal_shots():
+    """Inner and outer nodes go in two jobs, each with both groups."""
+    pytest.importorskip("qiskit_ibm_runtime")
+    hamiltonian, weights = problem_of(0)
+    estimator = GradientEstimator(
+        hamiltonian=hamiltonian,
+        preparation=AdiabaticPreparation(total_time=1.0, steps=3),
+        contrast=Contrast(kind="chebyshev", beta=0.3),
+        shots=1000,
+    )
+    request = next(estimator.estimate(weights, NO_INPUTS, NO_TARGETS, RequestKey("test", 0)))
+    jobs = DeviceCircuits(fake_device("fake_manila", 3), Seeds(1), NoStore()).jobs(request)
+    assert [job.shots for job in jobs] == [133, 1867]
+    assert [job.num_circuits for job in jobs] == [4, 4]
+    assert sum(job.executions for job in jobs) == 8000
+
+
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning")
+def test_pilot_and_points_of_a_study():
+    """Of ten billion shots a pilot knows bias and noise to a few percent, and repeated points agree with it."""
+    hamiltonian, weights = problem_of(3)
+    estimator = GradientEstimator(
+        hamiltonian=hamiltonian,
+        preparation=ExactPreparation(),
+        contrast=Contrast(kind="chebyshev", order=4, beta=0.1),
+        shots=10**10,
+    )
+    given = estimator, VectorExecutor(Seeds(4)), weights, NO_INPUTS, NO_TARGETS
+    problem = GradientProblem(
+        **dict(zip(("estimator", "executor", "weights", "inputs", "targets"), given, strict=True)),
+        trainable=np.ones(len(weights), dtype=bool),
+        truth=true_gradient(*given, level=0),
+    )
+    pilot = study_pilot(problem, Setting(contrast="chebyshev_4", beta=0.1, shots=10**10), shots=10**10, levels=5)
+    assert (pilot.model.order, pilot.resolved) == (4, True)
+    for beta in (0.4, 0.8):
+        contrast = replace(estimator.contrast, beta=beta)
+        exact = exact_contrast(hamiltonian, weights, contrast, NO_INPUTS, NO_TARGETS).gradient
+        assert pilot.model.bias(beta) == pytest.approx(np.linalg.norm(exact - problem.truth.gradient), rel=0.1)
+        row = measure_setting(problem, Setting(contrast="chebyshev_4", beta=beta, shots=1000), repeats=60, pilot=pilot)
+        assert abs(row["model_pull"]) < 4.0
+        assert row["total_shots"] == pytest.approx(1000 * 8, abs=4)
+
+
+def test_recommendation_is_written_as_keys():
+    one = Recommendation(
+        contrast="chebyshev_6", beta=0.3, shots=100, split=None, error=0.1, relative_error=0.1, relative_error_low=0.1,
+        relative_error_high=0.1, total_shots=1, qpu_seconds=1.0, run_shots=1, run_qpu_seconds=1.0,
+    )  # fmt: skip
+    keys = tomllib.loads(one.toml)["contrast"]
+    assert keys == {"kind": "chebyshev", "order": 6, "beta": 0.3}

@@ -33,6 +33,7 @@ from qep_qiskit.plan.requests import record_run
         {"training": {"epochs": 7, "batch_size": 1}},
         {"contrast": {"kind": "one_sided", "beta": -0.2}},
         {"contrast": {"kind": "four_point", "beta": 0.2}},
+        {"contrast": {"kind": "chebyshev", "order": 6, "beta": 0.2}},
         {"measurement": {"shots": 20, "grouping": "per_weight"}},
         {"cost": OPERATOR},
         {"preparation": SAMPLED},
