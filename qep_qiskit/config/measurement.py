@@ -19,7 +19,7 @@ from qep_qiskit.learning import (
     ShotSchedule,
     first_beta,
 )
-from qep_qiskit.learning.contrast import CHEBYSHEV, NUDGELESS
+from qep_qiskit.learning.contrast import CHEBYSHEV, HOLOMORPHIC, NUDGELESS, Beta
 from qep_qiskit.learning.measurement_plans import Grouping
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.tasks import Dataset
@@ -135,9 +135,10 @@ class ContrastConfig(Section):
 
     kind: Annotated[str, Known(STENCILS, more=(CHEBYSHEV, *NUDGELESS))] = same_as(Contrast, "kind")
     """Stencil of nudged phases; ``chebyshev`` has the smallest bias, at more noise: it pays with many shots. Or,
-    without nudges, the derivative at beta = 0: ``fluctuations``, covariances in Gibbs states (`preparation.kind =
-    "thermal"`), for classical networks with shots or exact, for quantum networks exact only; ``linear_response`` of
-    the free state, with `preparation.kind = "neural"` or ``"exact"``."""
+    without measured nudges, the derivative at beta = 0: ``fluctuations``, covariances in Gibbs states
+    (`preparation.kind = "thermal"`), for classical networks with shots or exact, for quantum networks exact only;
+    ``linear_response`` of the free state, with `preparation.kind = "neural"` or ``"exact"``; ``holomorphic``, complex
+    nudges on a circle, for exact states, ``thermal`` ones, oscillators and elastic networks."""
     beta: float | Literal["auto"] = same_as(Contrast, "beta")
     """Nudge strength beta; of either sign for ``one_sided``; with ``chebyshev`` half the width of the interval of the
     nodes. ``auto``: the optimal one for the given shots, determined
@@ -145,6 +146,11 @@ class ContrastConfig(Section):
     order: Literal[4, 6, 8] | None = None
     """Number of nodes of ``kind = "chebyshev"``, by default 4; the bias is of this order in beta. At equal beta and
     total shots the variance is 11.4, 28.8 or 54 times that of two points at +-beta."""
+    points: int = same_as(Contrast, "points")
+    """Number of complex nudges of ``kind = "holomorphic"`` on their circle; the error falls as (radius / rho)^points,
+    with rho the distance to the nearest exceptional point (`convergence_radius` in the metrics)."""
+    radius: Beta | Literal["auto"] = "auto"
+    """Radius of this circle. ``auto``: a small one, where truncation and rounding are about equal."""
     pilot: PilotConfig = PilotConfig()
     """Pilots, for ``beta = "auto"`` and ``allocation = "optimal"``."""
 
@@ -156,6 +162,13 @@ class ContrastConfig(Section):
             data: The training samples.
             seeds: Root of the random streams of the run.
         """
+        self.refuse_idle(
+            dict.fromkeys(("points", "radius"), (self.kind == HOLOMORPHIC, "contrast.kind = 'holomorphic'"))
+        )
+        if self.kind == HOLOMORPHIC:
+            self.refuse_given(["beta"], "the nudges of 'holomorphic' are complex, and contrast.radius is their size")
+            radius = None if self.radius == "auto" else self.radius
+            return Contrast(kind=self.kind, points=self.points, radius=radius, order=self.order or 0)
         beta = self.pilot.first_beta if self.beta == "auto" else self.beta
         if beta is None:
             weights = hamiltonian.network.layout.initial(seeds)

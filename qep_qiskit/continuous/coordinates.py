@@ -161,7 +161,7 @@ class CoordinateGroup:
         Returns:
             Shape (..., terms).
         """
-        found = np.empty((*points.shape[:-2], self.num_terms))
+        found = np.empty((*points.shape[:-2], self.num_terms), dtype=np.result_type(points, float))
         flat = points.reshape(*points.shape[:-2], -1)
         where, atoms = self.momenta
         found[..., where] = np.square(points[..., atoms, :]).sum(axis=-1)
@@ -202,7 +202,7 @@ class CoordinateGroup:
         The covariance has shape (coordinates, coordinates). The contribution is zero for distances, which are not
         quadratic functions.
         """
-        found, dims = np.zeros(self.num_terms), self.coordinate_layout.dims
+        found, dims = np.zeros(self.num_terms, dtype=matrix.dtype), self.coordinate_layout.dims
         where, one, other = self.products
         found[where] = matrix[one, other]
         widths = np.diag(matrix).reshape(-1, dims).sum(axis=1)

@@ -64,7 +64,7 @@ class PotentialEnergy:
 
     def points(self, moving: NDArray) -> NDArray[np.float64]:
         """Return coordinates that move (moving,), completed by the clamped ones, as points (atoms, dims)."""
-        flat = np.zeros(self.coordinate_layout.num_atoms * self.coordinate_layout.dims)
+        flat = np.zeros(self.coordinate_layout.num_atoms * self.coordinate_layout.dims, dtype=moving.dtype)
         clamped, coordinates = self._clamped
         flat[coordinates[clamped]] = self.coefficients[self.group.components[0][clamped]]
         flat[self.moving] = moving
@@ -90,7 +90,7 @@ class PotentialEnergy:
     def gradient(self, moving: NDArray) -> NDArray[np.float64]:
         """Return dV/dr, shape (moving,)."""
         points, coefficients, pairs = self.points(moving), self._forceful, self.group.pairs
-        flat = np.zeros(points.size)
+        flat = np.zeros(points.size, dtype=np.result_type(points, coefficients))
         where, coordinates = self.group.components
         np.add.at(flat, coordinates, coefficients[where])
         where, one, other = self.group.products

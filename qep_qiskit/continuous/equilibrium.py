@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import scipy.optimize
@@ -16,6 +16,7 @@ import scipy.sparse.linalg
 from numpy.typing import NDArray
 
 from qep_qiskit.continuous.collapse import warn_of_collapse
+from qep_qiskit.continuous.complex_nudges import equilibrium_values
 from qep_qiskit.continuous.coordinates import CoordinateGroup, coordinates_of
 from qep_qiskit.continuous.elastic import PotentialEnergy
 from qep_qiskit.continuous.states import ClassicalPositions
@@ -62,6 +63,8 @@ class EquilibriumPreparation:
         >>> found.states.points.ravel()
         array([1.  , 0.25, 0.  ])
     """
+
+    singularity_exponent: ClassVar[float] = 0.0
 
     rest_positions: NDArray[np.float64]
     critical_point: Literal["minimum", "any"] = "minimum"
@@ -206,6 +209,31 @@ class EquilibriumPreparation:
             severity="warning",
         )
 
+    def complex_means(self, family: HamiltonianFamily, free: PreparationResult, betas: NDArray) -> NDArray:
+        """Return all terms at the equilibria that free ones deform into, shape (samples, nudges, terms).
+
+        Args:
+            family: H and C; its nudges are not used.
+            free: The free equilibria.
+            betas: Shape (nudges,), complex.
+
+        Raises:
+            NudgeError: An equilibrium cannot be followed.
+        """
+        assert isinstance(free.states, ClassicalPositions)
+        groups, rows = coordinates_of(family.groups), zip(family.free, family.nudge, free.states.points, strict=True)
+        return np.array([[equilibrium_values(groups, *row, beta) for beta in betas] for row in rows])
+
+    def analytic_radius(self, family: HamiltonianFamily, free: PreparationResult) -> NDArray[np.float64]:
+        """Return |beta| at which the free equilibrium, held in place, would lose its stability, shape (samples,).
+
+        Args:
+            family: H and C; its nudges are not used.
+            free: The free equilibria.
+        """
+        assert isinstance(free.states, ClassicalPositions)
+        return np.array([_stable_up_to(family, sample, points) for sample, points in enumerate(free.states.points)])
+
     def term_means(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> NDArray[np.float64]:
         """Return all terms at the equilibria, shape (states, terms).
 
@@ -258,6 +286,18 @@ def _dangles(potential: PotentialEnergy, moving: NDArray) -> bool:
         return False
     slopes = [_slopes(potential, moving, mode) for mode in modes.T[[*np.flatnonzero(flat), -1]]]
     return bool(np.abs(slopes[:-1]).max() <= _UNSEEN * np.abs(slopes[-1]).max())
+
+
+def _stable_up_to(family: HamiltonianFamily, sample: int, points: NDArray) -> float:
+    """Return the smallest |beta| at which second derivatives at a point have an eigenvalue zero."""
+    without, with_it = _potential(family, sample, 0.0), _potential(family, sample, 1.0)
+    moving = points.ravel()[without.moving]
+    stiffness = without.dense_hessian(moving)
+    values, modes = np.linalg.eigh(stiffness)
+    modes = modes[:, np.abs(values) > _FLAT * np.abs(values).max()]
+    stiffness, change = (modes.T @ matrix @ modes for matrix in (stiffness, with_it.dense_hessian(moving) - stiffness))
+    largest = float(np.abs(np.linalg.eigvals(np.linalg.solve(stiffness, change))).max(initial=0.0))
+    return 1.0 / largest if largest > 0.0 else np.inf
 
 
 def _slopes(potential: PotentialEnergy, moving: NDArray, along: NDArray) -> NDArray[np.float64]:

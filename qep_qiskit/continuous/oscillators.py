@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from qep_qiskit.continuous.complex_nudges import gaussian_means, nearest_instability
 from qep_qiskit.continuous.coordinates import CoordinateGroup, coordinates_of
 from qep_qiskit.continuous.gaussian import GaussianStates, NormalModes, QuadraticEnergies, quadratic_energies
 from qep_qiskit.core.errors import ConfigError, NudgeError
@@ -35,6 +37,8 @@ class GaussianPreparation:
         (array([[1.]]), array([0.5, 0.5]))
     """
 
+    singularity_exponent: ClassVar[float] = 0.0
+
     hbar: float = 1.0
 
     def __post_init__(self) -> None:
@@ -56,6 +60,30 @@ class GaussianPreparation:
             _refuse(family, int(np.flatnonzero(energies.which == unstable[0])[0]))
         states = _states(coordinates_of(family.groups), energies, modes)
         return PreparationResult(states=states, free=family.free_states_of(states), report=_report(family, states))
+
+    def complex_means(self, family: HamiltonianFamily, free: PreparationResult, betas: NDArray) -> NDArray:
+        """Return means of all terms at complex nudges, shape (samples, nudges, terms).
+
+        Args:
+            family: H and C; its nudges are not used.
+            free: Not used: Gaussian states are known in closed form.
+            betas: Shape (nudges,), complex.
+        """
+        groups, rows = coordinates_of(family.groups), zip(family.free, family.nudge, strict=True)
+        return np.array([gaussian_means(groups, *row, betas, hbar=self.hbar) for row in rows])
+
+    def analytic_radius(self, family: HamiltonianFamily, free: PreparationResult) -> NDArray[np.float64]:
+        """Return the smallest |beta| at which a spring constant of a normal mode vanishes, shape (samples,).
+
+        Args:
+            family: H and C; its nudges are not used.
+            free: Not used.
+        """
+        groups = coordinates_of(family.groups)
+        before, after = (quadratic_energies(groups, rows) for rows in (family.free, family.free + family.nudge))
+        stiffness = before.stiffness[before.which]
+        changes = after.stiffness[after.which] - stiffness
+        return np.array([nearest_instability(*pair) for pair in zip(stiffness, changes, strict=True)])
 
     def term_means(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> NDArray[np.float64]:
         """Return exact means of all terms in ground states, shape (states, terms).

@@ -11,7 +11,7 @@ contrast is a finite-difference stencil for the right-hand side:
 The x_i are the n = 4, 6 or 8 Chebyshev nodes in [-1, 1], with shots in proportion to |c_i|. At finite beta the
 one-sided and the symmetric contrast are exact gradients of contrastive functions. In Gibbs states the derivative is
 also a covariance in the free phase (`fluctuations`), and in eigenstates a linear response of the free state
-(`linear_response`); both need no nudge.
+(`linear_response`); both need no nudge. Complex nudges on a circle (`holomorphic`) exist for exact states only.
 """
 
 from __future__ import annotations
@@ -26,11 +26,12 @@ from annotated_types import Ge, Le
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.limits import check_limits
 from qep_qiskit.core.registry import Registry
 
-FLUCTUATIONS, LINEAR_RESPONSE = "fluctuations", "linear_response"
-NUDGELESS = (FLUCTUATIONS, LINEAR_RESPONSE)
-"""Kinds of contrasts without nudged phases."""
+FLUCTUATIONS, LINEAR_RESPONSE, HOLOMORPHIC = "fluctuations", "linear_response", "holomorphic"
+NUDGELESS = (FLUCTUATIONS, LINEAR_RESPONSE, HOLOMORPHIC)
+"""Kinds of contrasts without nudged phases to measure."""
 
 CHEBYSHEV = "chebyshev"
 CHEBYSHEV_ORDERS = (4, 6, 8)
@@ -157,11 +158,13 @@ class Contrast:
 
     Args:
         kind: ``"one_sided"``, ``"symmetric"``, ``"four_point"``, another key of `STENCILS`, ``"chebyshev"``, or one of
-            `NUDGELESS`: ``"fluctuations"`` or ``"linear_response"``.
+            `NUDGELESS`: ``"fluctuations"``, ``"linear_response"`` or ``"holomorphic"``.
         beta: Nudge strength, in units of energy over units of the cost; with ``"chebyshev"`` the half-width of the
             interval of the nodes. It has either sign for one-sided stencils and is not used without nudged phases.
         order: Number of nodes of ``"chebyshev"``: 4 (the default), 6 or 8. Other kinds set it: it is the leading power
             of beta in the bias, and 0 where there is no nudge.
+        points: Number of complex nudges of ``"holomorphic"`` on their circle.
+        radius: Radius of this circle, or None for a small one: where truncation and rounding are about equal.
 
     Raises:
         ConfigError: The kind is unknown; the order does not belong to it; or beta is zero, not finite, outside 1e-100
@@ -178,6 +181,8 @@ class Contrast:
     kind: str = "symmetric"
     beta: float = 0.3
     order: int = 0
+    points: Annotated[int, Ge(2), Le(1024)] = 8
+    radius: Beta | None = None
 
     def __post_init__(self) -> None:
         self._check_order()
@@ -192,6 +197,7 @@ class Contrast:
                 f"beta: {self.kind} uses both signs, so beta must be positive, got {self.beta}; "
                 "use kind = 'one_sided' for a negative beta"
             )
+        check_limits(self)
 
     def _check_order(self) -> None:
         """Check the kind, and set its order."""

@@ -37,6 +37,7 @@ class Diagnostics:
     Args:
         gap: Smallest energy gap of all states.
         weyl_beta: Smallest gap / range(C) of all samples; a nudge of smaller |beta| keeps the branch of the free state.
+        convergence_radius: Smallest estimate of rho, the |beta| of the nearest exceptional point; from complex nudges.
         overlap: Smallest |<free|nudged>|^2.
         chi: Susceptibility chi_C of the nudged cost.
         chi_se: Standard error of `chi`.
@@ -61,6 +62,7 @@ class Diagnostics:
 
     gap: float = np.nan
     weyl_beta: float = np.nan
+    convergence_radius: float = np.nan
     overlap: float = np.nan
     chi: float = np.nan
     chi_se: float = np.nan
@@ -84,7 +86,7 @@ class Diagnostics:
         """Return the known values by their names in the metrics."""
         lower = {"cost_lower": self.lower, "cost_lower_se": self.lower_se}
         upper = {"cost_upper": self.upper, "cost_upper_se": self.upper_se}
-        own = ("gap", "weyl_beta", "overlap", "chi", "chi_se", "surrogate_gap")
+        own = ("gap", "weyl_beta", "convergence_radius", "overlap", "chi", "chi_se", "surrogate_gap")
         numbers = {
             **{name: getattr(self, name) for name in own},
             **({} if self.of_signals else lower | upper),

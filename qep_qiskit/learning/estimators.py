@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from qep_qiskit.learning.fluctuations import FluctuationEstimator
 from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.learning.holomorphic import HolomorphicEstimator
 from qep_qiskit.learning.linear_response import LinearResponseEstimator
 
-_NUDGELESS = {kind.nudgeless: kind for kind in (FluctuationEstimator, LinearResponseEstimator)}
+_NUDGELESS = {kind.nudgeless: kind for kind in (FluctuationEstimator, LinearResponseEstimator, HolomorphicEstimator)}
 
 
 def estimator_of(contrast_kind: str) -> type[GradientEstimator]:

@@ -20,7 +20,7 @@ from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.chosen_phases import cost_of_phases, unit_of_signals, wanted_phases, without_frozen_groups
-from qep_qiskit.learning.contrast import FLUCTUATIONS, LINEAR_RESPONSE, NUDGELESS, Contrast
+from qep_qiskit.learning.contrast import FLUCTUATIONS, HOLOMORPHIC, LINEAR_RESPONSE, NUDGELESS, Contrast
 from qep_qiskit.learning.diagnostics import diagnose
 from qep_qiskit.learning.error_signals import signal_batch
 from qep_qiskit.learning.free_phase import FreePhase, measure_free
@@ -54,7 +54,11 @@ from qep_qiskit.preparation import (
 from qep_qiskit.preparation.linear_response import LinearlyResponding
 
 _FEWEST_COUPLED = 2
-_NEEDED = {FLUCTUATIONS: "a FluctuationEstimator", LINEAR_RESPONSE: "a LinearResponseEstimator"}
+_NEEDED = {
+    FLUCTUATIONS: "a FluctuationEstimator",
+    LINEAR_RESPONSE: "a LinearResponseEstimator",
+    HOLOMORPHIC: "a HolomorphicEstimator",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import BranchJumpWarning, ConfigError, DegenerateGroundStateWarning
+from qep_qiskit.core.groups import blocks_of
 from qep_qiskit.core.jobs import current_jobs, in_processes, in_threads, one_blas_thread
 from qep_qiskit.core.limits import Index, NotNegative, check_limits
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.outcomes.known_states import VectorStates
+from qep_qiskit.preparation.complex_branches import FollowedBranch
 from qep_qiskit.preparation.components import components, solve_components
 from qep_qiskit.preparation.interface import (
     ConvergenceReport,
@@ -62,6 +64,8 @@ class ExactPreparation:
         >>> qep.ExactPreparation().prepare(family, qep.WarmStart()).report.energies.round(6)
         array([[-1.414214]])
     """
+
+    singularity_exponent: ClassVar[float] = 0.5
 
     level: Index = 0
     solver: Literal["auto", "dense", "lanczos", "components"] = "auto"
@@ -192,6 +196,42 @@ class ExactPreparation:
         starts = range(0, len(coefficients), length)
         chains = [(coefficients[at : at + length], None if near is None else near[at]) for at in starts]
         return _states_of(in_processes(partial(_solved_chain, self, tuple(groups), count), chains))
+
+    def complex_means(self, family: HamiltonianFamily, free: PreparationResult, betas: NDArray) -> NDArray:
+        """Return means of all terms at complex nudges, on the branch of the free state: (samples, nudges, terms).
+
+        Args:
+            family: H and C; its nudges are not used.
+            free: The free states.
+            betas: Shape (nudges,), complex.
+
+        Raises:
+            NudgeError: Another level meets the followed one on the way.
+        """
+        assert isinstance(free.states, VectorStates)
+        size = free.states.num_qubits
+        assert size is not None
+        is_dense = size <= _DENSE_UP_TO_QUBITS if self.solver == "components" else self._is_dense(size)
+        levels = None if is_dense else min(self._lanczos_levels(size) + _SPARE_LEVELS, (1 << size) - 2)
+
+        def followed(row: NDArray, nudge: NDArray, state: NDArray) -> NDArray:
+            branch = FollowedBranch(family.paulis, row, nudge, state, levels=levels, tolerance=self.tolerance)
+            return np.array([branch.means(beta) for beta in betas])
+
+        with one_blas_thread():
+            rows = zip(family.free, family.nudge, free.states.vectors, strict=True)
+            return np.array([followed(*row) for row in rows])
+
+    def analytic_radius(self, family: HamiltonianFamily, free: PreparationResult) -> NDArray[np.float64]:
+        """Return gap / range(C), below which no level meets the followed one (Weyl), shape (samples,).
+
+        Args:
+            family: H and C; its nudges are not used.
+            free: The free states.
+        """
+        ranges = np.sum([group.ranges(block) for group, block in blocks_of(family.groups, family.nudge)], axis=0)
+        gaps = free.report.gaps[:, 0]
+        return np.divide(gaps, ranges, out=np.full(len(gaps), np.inf), where=ranges > 0.0)
 
     def check_level(self, num_qubits: int) -> None:
         """Check that the solver can compute the level.

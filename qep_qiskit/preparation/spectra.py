@@ -122,7 +122,7 @@ def lanczos(
     dtype = float if is_real(groups) else complex
     mixture = np.random.default_rng(0).normal(size=size) / np.sqrt(size)
     start = mixture + 1.0 / np.sqrt(size) if near is None else near + _MIXED_IN * mixture
-    operator = _as_operator(groups, coefficients, dtype)
+    operator = as_operator(groups, coefficients, dtype)
     kept = min(size, max(_LANCZOS_VECTORS, 3 * count))
     try:
         levels, states = eigsh(operator, k=count, which="SA", v0=start.astype(dtype), tol=tolerance, ncv=kept)
@@ -132,7 +132,7 @@ def lanczos(
     return levels[order], states[:, order]
 
 
-def _as_operator(groups: Sequence[CommutingGroup], coefficients: NDArray, dtype: type) -> LinearOperator:
+def as_operator(groups: Sequence[CommutingGroup], coefficients: NDArray, dtype: type) -> LinearOperator:
     """Return H as a linear operator, in the faster of two representations."""
     structure = sparse_structure(tuple(groups))
     if structure is not None:

@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
+import scipy.linalg
 from numpy.typing import NDArray
 
+from qep_qiskit.core.groups import blocks_of
 from qep_qiskit.core.jobs import current_jobs, in_threads, one_blas_thread
 from qep_qiskit.core.limits import Positive, check_limits
 from qep_qiskit.core.memory import require_memory
@@ -46,6 +48,8 @@ class ThermalPreparation:
         ConfigError: The temperature is not above zero.
     """
 
+    singularity_exponent: ClassVar[float] = 0.0
+
     temperature: Positive
 
     def __post_init__(self) -> None:
@@ -69,6 +73,31 @@ class ThermalPreparation:
         energies = free_energies.reshape(silent.energies.shape)
         report = replace(silent, energies=energies, minima=True, branches=False)
         return PreparationResult(states=states, report=report)
+
+    def complex_means(self, family: HamiltonianFamily, free: PreparationResult, betas: NDArray) -> NDArray:
+        """Return Tr[P exp(-(H + beta C) / T)] / Z of all terms at complex nudges, shape (samples, nudges, terms).
+
+        Args:
+            family: H and C; its nudges are not used.
+            free: Not used: the partition function has one branch.
+            betas: Shape (nudges,), complex.
+        """
+        groups, rows = family.paulis, zip(family.free, family.nudge, strict=True)
+        if all(group.is_classical for group in groups):
+            return np.array([_classical_means(groups, *row, self.temperature, betas) for row in rows])
+        with one_blas_thread():
+            return np.array([_quantum_means(groups, *row, self.temperature, betas) for row in rows])
+
+    def analytic_radius(self, family: HamiltonianFamily, free: PreparationResult) -> NDArray[np.float64]:
+        """Return pi T / range(C), below which classical partition functions have no zero, shape (samples,).
+
+        Args:
+            family: H and C; its nudges are not used.
+            free: Not used.
+        """
+        ranges = np.sum([group.ranges(block) for group, block in blocks_of(family.groups, family.nudge)], axis=0)
+        wanted = np.pi * self.temperature
+        return np.divide(wanted, ranges, out=np.full(len(ranges), np.inf), where=ranges > 0.0)
 
     def _classical(self, groups: Sequence[CommutingGroup], rows: NDArray) -> tuple[SpinEnsembles, NDArray]:
         require_memory(groups[0].num_qubits, 8 * (_MATRICES_AT_ONCE + len(rows)), "Gibbs states of classical spins")
@@ -180,3 +209,30 @@ def _traces_with(group: CommutingGroup, matrix: NDArray) -> NDArray[np.float64]:
     half = group.basis.rotate(matrix.T).T
     diagonal = np.diag(group.basis.rotate(half.conj()).conj()).real
     return walsh_hadamard(np.ascontiguousarray(diagonal))[list(group.masks)]
+
+
+def _classical_means(
+    groups: Sequence[CommutingGroup], coefficients: NDArray, nudge: NDArray, temperature: float, betas: NDArray
+) -> NDArray:
+    """Return means of all terms at complex nudges, shape (nudges, terms)."""
+    levels, cost = classical_energies(groups, np.stack([coefficients, nudge]))
+    weights = np.exp(-(levels - levels.min() + betas[:, None] * cost) / temperature)
+    masks = [mask for group in groups for mask in group.masks]
+    return walsh_hadamard(weights / weights.sum(axis=1, keepdims=True))[:, masks]
+
+
+def _quantum_means(
+    groups: Sequence[CommutingGroup], coefficients: NDArray, nudge: NDArray, temperature: float, betas: NDArray
+) -> NDArray:
+    """Return means of all terms at complex nudges, shape (nudges, terms)."""
+    free, cost = dense_hamiltonians(groups, np.stack([coefficients, nudge]))
+    shift = np.linalg.eigvalsh(free)[0] * np.eye(len(free))
+    found = []
+    for beta in betas:
+        state = scipy.linalg.expm(-(free - shift + beta * cost) / temperature)
+        state /= np.trace(state)
+        real, imaginary = (state + state.conj().T) / 2.0, (state - state.conj().T) / 2.0j
+        found.append(
+            np.concatenate([_traces_with(group, real) + 1j * _traces_with(group, imaginary) for group in groups])
+        )
+    return np.array(found)

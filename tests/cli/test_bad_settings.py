@@ -90,10 +90,14 @@ SHOTS_AND_NUDGES = [
     ("measurement.shots='many'", "measurement.shots: expected"),
     ("contrast.beta=0", "contrast.beta: expected a number other than zero"),
     ("contrast.beta=0.0", "contrast.beta: expected a number other than zero"),
+    ("contrast.order=5", "contrast.order: expected 4, 6 or 8, got 5"),
+    ("contrast.order=6", "contrast.order: goes with kind = 'chebyshev', not with 'symmetric'"),
+    ("contrast.points=4", "contrast.points: goes with contrast.kind = 'holomorphic'"),
+    ("contrast.kind='holomorphic'", "contrast.kind: 'holomorphic' nudges are complex"),
     ("contrast.beta=-0.3", "contrast.beta: symmetric uses both signs"),
     (
         "contrast.kind='two_sided'",
-        "contrast.kind: expected 'one_sided', 'symmetric', 'four_point', 'chebyshev', 'fluctuations' or 'linear_",
+        "contrast.kind: expected 'one_sided', 'symmetric', 'four_point', 'chebyshev', 'fluctuations', 'linear_response' or",
     ),
 ]
 

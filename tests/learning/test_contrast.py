@@ -45,13 +45,15 @@ def test_phases_are_ordered_by_beta(kind, beta, betas):
     [
         (
             {"kind": "sided"},
-            "kind: expected one of one_sided, symmetric, four_point, chebyshev, .*, linear_response, got 'sided'",
+            "kind: expected one of one_sided, symmetric, four_point, chebyshev, .*, holomorphic, got 'sided'",
         ),
         ({"beta": 0.0}, r"beta: expected a number other than zero, got 0\.0"),
         ({"beta": float("inf")}, r"^beta: expected a number other than zero, got inf$"),
         ({"beta": -0.1, "kind": "symmetric"}, "symmetric uses both signs"),
         ({"beta": -0.1, "kind": "four_point"}, "four_point uses both signs"),
         ({"kind": "chebyshev", "order": 5}, "^order: 'chebyshev' has 4, 6 or 8 nodes, got 5$"),
+        ({"kind": "holomorphic", "points": 1}, "^points: expected at least 2, got 1$"),
+        ({"kind": "holomorphic", "radius": 0.0}, "^radius: expected .*, got 0"),
         ({"kind": "symmetric", "order": 4}, "^order: goes with kind = 'chebyshev', not with 'symmetric'"),
     ],
 )
