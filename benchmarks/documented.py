@@ -248,7 +248,7 @@ _TRAINED = (
     "xor", "xor_one_shot", "xor_fields", "xor_noisy", "parity", "xor_fake_device", "native_torino", "moons", "digits",
     "xor_ansatz", "xor_vqe", "iris_vqe", "excited", "cluster_ising", "sensing", "oscillators", "oscillators_grid",
     "elastic", "classical_ising", "thermal", "antiferromagnet", "aim", "neural", "xor_size", "dmrg_19",
-    "iris_agnostic",
+    "iris_agnostic", "xor_chebyshev", "xor_holomorphic",
 )  # fmt: skip
 
 DOCUMENTED: dict[str, Documented] = {

@@ -1,4 +1,4 @@
-"""Positions and momenta at complex nudges: Gaussian ground states, and equilibria of elastic networks.
+"""Positions and momenta at complex nudges: Gaussian ground states, and elastic networks at rest.
 
 Means of Gaussian states are functions of the stiffness K(beta) and the forces f(beta), which are linear in beta; they
 stay holomorphic as long as K has no eigenvalue zero. Equilibria of elastic networks are roots of the forces, which

@@ -37,6 +37,7 @@ class Diagnostics:
     Args:
         gap: Smallest energy gap of all states.
         weyl_beta: Smallest gap / range(C) of all samples; a nudge of smaller |beta| keeps the branch of the free state.
+            With complex nudges of other than eigenstates, the |beta| below which means are known to be holomorphic.
         convergence_radius: Smallest estimate of rho, the |beta| of the nearest exceptional point; from complex nudges.
         overlap: Smallest |<free|nudged>|^2.
         chi: Susceptibility chi_C of the nudged cost.

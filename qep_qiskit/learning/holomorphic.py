@@ -112,7 +112,7 @@ class HolomorphicEstimator(GradientEstimator):
         if not isinstance(self.preparation, ComplexNudging):
             raise ConfigError(
                 "kind: 'holomorphic' nudges are complex and go with exact states of quantum spins or oscillators, "
-                f"thermal states and elastic equilibria, not with {type(self.preparation).__name__}; {instead}"
+                f"thermal states and elastic networks, not with {type(self.preparation).__name__}; {instead}"
             )
         if self.grouping == "per_weight":
             raise ConfigError("grouping: 'holomorphic' gives all weights at once; use 'shared'")

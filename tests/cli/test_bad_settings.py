@@ -97,7 +97,7 @@ SHOTS_AND_NUDGES = [
     ("contrast.beta=-0.3", "contrast.beta: symmetric uses both signs"),
     (
         "contrast.kind='two_sided'",
-        "contrast.kind: expected 'one_sided', 'symmetric', 'four_point', 'chebyshev', 'fluctuations', 'linear_response' or",
+        "contrast.kind: expected 'one_sided', 'symmetric', 'four_point', 'chebyshev', 'fluctuations', 'linear_res",
     ),
 ]
 
