@@ -1,7 +1,7 @@
 """Positions and momenta at complex nudges: Gaussian ground states, and elastic networks at rest.
 
 Means of Gaussian states are functions of the stiffness K(beta) and the forces f(beta), which are linear in beta; they
-stay holomorphic as long as K has no eigenvalue zero. Equilibria of elastic networks are roots of the forces, which
+stay holomorphic as long as K has no eigenvalue zero. Elastic networks are at rest at roots of the forces, which
 Newton steps follow outward from beta = 0, as long as the energy is smooth there.
 """
 
