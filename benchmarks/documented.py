@@ -11,7 +11,8 @@ A number in a Markdown file is followed by ``<!--= key format -->``, and one in 
 Lists of sentences, texts and tables stand between ``<!--= key list -->``, ``text`` or ``table`` and ``<!--end-->``;
 ``table:0,2`` shows some columns, and ``key+key`` one table below the other. Comparisons with other programs are stored
 as docs/results/peers/NAME.csv (benchmarks/peers): ``peers/NAME.made.date`` is of its head, ``peers/NAME.rows.x.loss``
-a cell, by the first cell of its row and its column, and ``peers/NAME.table`` all. A table of the shipped configs stands
+a cell, by the first cell of its row and its column, ``peers/NAME.table`` all, and ``peers/NAME.head`` a list of how it
+was made. A table of the shipped configs stands
 between ``<!--= configs all -->`` (or ``some``, of rows chosen by hand) and ``<!--end-->``: its last column is what the
 comment of each file says after ``Reaches:``; the others are written by hand. Every result keeps the hash of the
 settings that it came from, so a test finds texts that differ from the results and results of other settings. Results
@@ -341,7 +342,8 @@ def _of_peers(name: str) -> dict[str, Any]:
     if not path.exists():
         raise KeyError(str(path.relative_to(ROOT)))
     stored = read_results(path)
-    return {"made": stored.made, "rows": stored.by_first_column(), "table": stored.table}
+    head = [f"{name}: {f'`{text}`' if name == 'command' else text}" for name, text in stored.made.items()]
+    return {"made": stored.made, "rows": stored.by_first_column(), "table": stored.table, "head": head}
 
 
 def filled(text: str, results: Mapping[str, Any], *, toml: bool) -> str:
@@ -422,6 +424,20 @@ def _store(results: dict[str, Any]) -> None:
     RESULTS.write_text(text, encoding="utf-8")
 
 
+def fill_in(results: Mapping[str, Any]) -> None:
+    """Write results into all texts, and say into which."""
+    for path in TEXTS:
+        text = path.read_text(encoding="utf-8")
+        try:
+            new = filled(text, results, toml=path.suffix == ".toml")
+        except KeyError as missing:
+            print(f"{path.relative_to(ROOT)} is left as it is: {missing} is not in the results")
+            continue
+        if new != text:
+            path.write_text(new, encoding="utf-8")
+            print(f"filled in {path.relative_to(ROOT)}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[[], *DOCUMENTED], help="results to make")
@@ -444,16 +460,7 @@ def main() -> None:
         results = load() | {name: made | found}  # somebody else may have made others meanwhile
         _store(results)
         print(f"{name}: {found['command_seconds']} s", flush=True)
-    for path in TEXTS:
-        text = path.read_text(encoding="utf-8")
-        try:
-            new = filled(text, results, toml=path.suffix == ".toml")
-        except KeyError as missing:
-            print(f"{path.relative_to(ROOT)} is left as it is: {missing} is not in the results")
-            continue
-        if new != text:
-            path.write_text(new, encoding="utf-8")
-            print(f"filled in {path.relative_to(ROOT)}")
+    fill_in(results)
 
 
 if __name__ == "__main__":
