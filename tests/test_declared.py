@@ -29,7 +29,12 @@ OPTIONAL = {
     "torch",
     "urllib3",
 }
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "tenpy": "physics-tenpy", "tensorcircuit": "tensorcircuit-ng"}
+DISTRIBUTIONS = {
+    "sklearn": "scikit-learn",
+    "PIL": "pillow",
+    "tenpy": "physics-tenpy",
+    "tensorcircuit": "tensorcircuit-ng",
+}
 OWN = {"qep_qiskit", "loopback", "benchmarks"} | {
     path.stem for folder in ("tests", "benchmarks") for path in (ROOT / folder).glob("*.py")
 }
