@@ -1,0 +1,237 @@
+"""Train classifiers of this package on public data sets, and put them beside published results.
+
+    python -m benchmarks.peers.classification --data DIR                       everything: a night on two cores
+    python -m benchmarks.peers.classification --data DIR --family hyperplanes_diff --features 5 10
+    python -m benchmarks.peers.classification --data DIR --rows exact shots --grid none --seeds 2 --minutes 30
+
+DIR has a folder of CSV files for each family and public_results.csv; the page "How it compares" of the docs says where
+they are from. The protocol is that of the published study: inputs are standardised on the training rows; every model
+takes, of a grid of 27 points, the one of the best accuracy in a five-fold cross-validation on the training rows; it is
+trained again on all of them with five seeds, and scored on the test rows. A run ends when its loss is flat
+(`stopping.py`). Shots, temperatures and circuits take the point of exact states; the rows without couplings and without
+fields have a grid of their own.
+
+A run that is stopped goes on where it was when it is started again with the same folder. What ``--minutes`` leaves
+undone is not in the tables: they say which sets and seeds they have.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shlex
+import sys
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import StratifiedKFold
+
+from benchmarks.peers.classification_figure import draw
+from benchmarks.peers.public_sets import FAMILIES, PublicSet, Published, find_sets, published
+from benchmarks.peers.spin_classifiers import GRIDS, ROWS, Point, Row, classifier
+from benchmarks.peers.stored import FOLDER, write_results
+from qep_qiskit.core.errors import QepError, QepWarning
+
+_FOLDS = 5
+_SOURCE = (
+    "means and deviations of other models: Bowles, Ahmed & Schuld, arXiv:2403.07059, paper/results of their repository"
+)
+
+
+class TimeIsUpError(Exception):
+    """The minutes of this call are over."""
+
+
+class Trainings:
+    """Trainings of a folder, each done once.
+
+    Args:
+        folder: Where the results of all trainings are kept, line by line.
+        until: Time after which no training begins.
+        epochs: Epochs of a training at most.
+    """
+
+    def __init__(self, folder: Path, until: float, epochs: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path, self._until, self._epochs = folder / "trainings.jsonl", until, epochs
+        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.exists() else []
+        self._known = {json.dumps(entry["key"]): entry for entry in map(json.loads, lines)}
+
+    def score(self, one: PublicSet, name: str, point: Point, seed: int, fold: int | None = None) -> dict[str, Any]:
+        """Accuracies, epochs, shots and seconds of one training, on a fold of the training rows or on all of them."""
+        key = [one.family, one.name, name, *asdict(point).values(), seed, fold, self._epochs]
+        known = self._known.get(json.dumps(key))
+        if known is not None:
+            return known
+        if time.time() > self._until:
+            raise TimeIsUpError
+        X, y = one.rows(one.train)
+        test, answers = one.rows(one.test)
+        if fold is not None:
+            inside, outside = list(StratifiedKFold(_FOLDS).split(X, y))[fold]
+            X, y, test, answers = X[inside], y[inside], X[outside], y[outside]
+        start = time.process_time()
+        model = classifier(ROWS[name], point, seed, epochs=self._epochs).fit(X, y)
+        entry = {
+            "key": key,
+            "test": model.score(test, answers),
+            "train": model.score(X, y),
+            "epochs": model.n_epochs_,
+            "shots": model.trained_.state.shots,
+            "seconds": round(time.process_time() - start, 2),
+        }
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+        self._known[json.dumps(key)] = entry
+        return entry
+
+    def best(self, one: PublicSet, name: str, grid: Sequence[Point]) -> Point:
+        """The point of the best accuracy in the cross-validation; the first of several."""
+        if len(grid) == 1:
+            return grid[0]
+        means = [np.mean([self.score(one, name, point, 0, fold)["test"] for fold in range(_FOLDS)]) for point in grid]
+        return grid[int(np.argmax(means))]
+
+
+def result(one: PublicSet, row: Row, point: Point, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A line of the table of all sets."""
+    accuracies = [run["test"] for run in runs]
+    return {
+        "family": one.family,
+        "data_set": one.name,
+        "size": one.size,
+        "model": f"QEP, {row.title}",
+        "kind": "this package",
+        "mean": f"{np.mean(accuracies):.4f}",
+        "std": f"{np.std(accuracies):.4f}",
+        "seeds": len(runs),
+        "train": f"{np.mean([run['train'] for run in runs]):.4f}",
+        "spins": point.spins,
+        "rate": point.rate,
+        "scale": point.scale,
+        "epochs": f"{np.mean([run['epochs'] for run in runs]):.0f}",
+        "shots": f"{np.mean([run['shots'] for run in runs]):.0f}",
+        "seconds": f"{np.mean([run['seconds'] for run in runs]):.1f}",
+    }
+
+
+def beside(found: Sequence[Mapping[str, Any]], others: Sequence[Published]) -> list[dict[str, Any]]:
+    """Lines of the published results on the sets that were run."""
+    names = {(line["family"], line["data_set"]): line["size"] for line in found}
+    empty = dict.fromkeys(("train", "spins", "rate", "scale", "epochs", "shots", "seconds"), "")
+    return [
+        {
+            "family": other.family,
+            "data_set": other.name,
+            "size": names[other.family, other.name],
+            "model": other.model,
+            "kind": other.kind,
+            "mean": f"{other.mean:.4f}",
+            "std": f"{other.std:.4f}",
+            "seeds": other.seeds,
+            **empty,
+        }
+        for other in others
+        if (other.family, other.name) in names
+    ]
+
+
+def means(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Mean accuracies by family and over all sets, and that of exact states on the sets that a model has."""
+    by_model: dict[tuple[str, str], dict[tuple[str, str], float]] = defaultdict(dict)
+    for line in lines:
+        by_model[line["model"], line["kind"]][line["family"], line["data_set"]] = float(line["mean"])
+    exact = by_model.get((f"QEP, {ROWS['exact'].title}", "this package"), {})
+    table = []
+    for (model, kind), scores in by_model.items():
+        own = {family: [score for (its, _), score in scores.items() if its == family] for family in FAMILIES}
+        common = [(score, exact[key]) for key, score in scores.items() if key in exact]
+        table.append(
+            {
+                "model": model,
+                "kind": kind,
+                **{family: f"{np.mean(found):.3f}" if found else "" for family, found in own.items()},
+                "all": f"{np.mean(list(scores.values())):.3f}",
+                "sets": len(scores),
+                "exact_on_these": f"{np.mean([pair[1] for pair in common]):.3f}" if common else "",
+            }
+        )
+    return sorted(table, key=lambda line: (line["kind"] != "this package", -float(line["all"])))
+
+
+def run(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """Train what is wanted and not yet done; return the lines of what is complete."""
+    until = time.time() + 60.0 * options.minutes
+    trainings = Trainings(options.out, until, options.epochs)
+    found = []
+    for one in find_sets(options.data, options.family, options.features):
+        for name in options.rows:
+            row, grid = ROWS[name], GRIDS[options.grid]
+            try:
+                point = trainings.best(one, name if row.tuned else "exact", grid)
+                runs = [trainings.score(one, name, point, seed) for seed in range(options.seeds)]
+            except TimeIsUpError:
+                continue
+            found.append(result(one, row, point, runs))
+            print(f"{one.name}: {row.title}: {found[-1]['mean']} +- {found[-1]['std']}", flush=True)
+    return found
+
+
+def write(options: argparse.Namespace, found: Sequence[Mapping[str, Any]], command: str) -> None:
+    """Write both tables and the figure."""
+    lines = [*found, *beside(found, published(options.data))]
+    sets, wanted = len({line["data_set"] for line in found}), len(find_sets(options.data, [], []))
+    grid = GRIDS[options.grid]
+    notes = {
+        "part": f"{sets} of {wanted} data sets, {options.seeds} of 5 seeds, {len(grid)} of {len(GRIDS['full'])} points "
+        f"of the grid{', no cross-validation' if len(grid) == 1 else ''}, at most {options.epochs} epochs",
+        "source": _SOURCE,
+    }
+    packages = ("scikit-learn",)
+    folder = FOLDER if options.store else options.out
+    write_results(folder / "classification.csv", lines, command, packages=packages, notes=notes)
+    write_results(folder / "classification_means.csv", means(lines), command, packages=packages, notes=notes)
+    draw(lines, folder / "classification.png")
+    print(f"wrote {folder}/classification.csv, classification_means.csv and classification.png")
+
+
+def parser() -> argparse.ArgumentParser:
+    made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    made.add_argument("--data", type=Path, required=True, help="folder of the data sets and public_results.csv")
+    made.add_argument("--family", nargs="+", default=[], choices=FAMILIES, help="families; all by default")
+    made.add_argument("--features", nargs="+", type=int, default=[], help="sizes within the families; all by default")
+    made.add_argument("--rows", nargs="+", default=[*ROWS], choices=ROWS, help="models of this package; all by default")
+    made.add_argument("--grid", default="full", choices=GRIDS, help="points of the search")
+    made.add_argument("--seeds", type=int, default=5, help="trainings of the chosen point")
+    made.add_argument("--epochs", type=int, default=60, help="epochs of a training at most")
+    made.add_argument("--minutes", type=float, default=float("inf"), help="time after which no training begins")
+    made.add_argument("--out", type=Path, default=Path("classification"), help="folder of all trainings and the tables")
+    made.add_argument("--store", action="store_true", help="write the tables where the docs take them from")
+    return made
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    options = parser().parse_args(words)
+    shown = [word if word != str(options.data) else "DIR" for word in (sys.argv[1:] if words is None else words)]
+    command = shlex.join(["python", "-m", "benchmarks.peers.classification", *shown])
+    warnings.simplefilter("ignore", QepWarning)
+    try:
+        found = run(options)
+        if not found:
+            print("nothing is complete yet; start again with the same --out", file=sys.stderr)
+            return 1
+        write(options, found, command)
+    except QepError as error:
+        print(f"classification: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

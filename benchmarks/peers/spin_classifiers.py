@@ -1,0 +1,128 @@
+"""The rows of this package in the comparison of classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import qep_qiskit as qep
+
+__all__ = ["GRIDS", "ROWS", "Point", "Row", "classifier"]
+
+_GROUPS = {3: (3,), 4: (4,), 5: (5,), 8: (4, 4), 12: (4, 4, 4)}
+_EPOCHS, _FLAT_STEPS, _BATCH = 60, 100, 32
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Point:
+    """A point of the grid: spins, initial learning rate, and factor on the standardised inputs."""
+
+    spins: int
+    rate: float
+    scale: float
+
+
+GRIDS = {
+    "full": [Point(n, rate, scale) for n in (3, 5, 8) for rate in (0.01, 0.03, 0.1) for scale in (0.3, 1.0, 3.0)],
+    "scales": [Point(8, 0.03, scale) for scale in (0.3, 1.0, 3.0)],
+    "none": [Point(8, 0.03, 0.3)],
+}
+"""Grids by name. The one point of ``none`` was chosen by cross-validation on training rows of five sets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A model of this package.
+
+    Args:
+        title: What the tables call it.
+        changes: Sections of the configuration that differ from exact states of the coupled network.
+        coupled: Whether spins of a group are coupled.
+        tuned: Whether it has a grid search of its own; others take the point of exact states.
+        most_spins: Largest number of spins of a group that it can afford, for all its points.
+    """
+
+    title: str
+    changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    coupled: bool = True
+    tuned: bool = False
+    most_spins: int = 8
+
+
+_THERMAL = {"kind": "thermal"}
+ROWS = {
+    "exact": Row(title="exact states", tuned=True),
+    "no_couplings": Row(title="without couplings", coupled=False, tuned=True),
+    "no_fields": Row(
+        title="without transverse fields",
+        changes={"network": {"kind": "classical_ising"}, "preparation": {"kind": "exact"}, "contrast": {"beta": 0.5}},
+        tuned=True,
+    ),
+    "shots": Row(title="100 shots a batch", changes={"measurement": {"shots": 100}, "contrast": {"beta": 0.3}}),
+    "adaptive": Row(
+        title="adaptive shots, from 10",
+        changes={
+            "measurement": {"shots": 10, "adaptive": {"max_shots": 1000}},
+            "contrast": {"beta": 0.3},
+        },
+    ),
+    "warm": Row(title="thermal, T = 0.3", changes={"preparation": _THERMAL | {"temperature": 0.3}}, most_spins=5),
+    "hot": Row(title="thermal, T = 1", changes={"preparation": _THERMAL | {"temperature": 1.0}}, most_spins=5),
+    "circuits": Row(
+        title="circuits of a ramp",
+        changes={"preparation": {"kind": "adiabatic", "total_time": 6.0, "steps": 20}, "contrast": {"beta": 0.2}},
+    ),
+}
+"""Rows by the name that ``--rows`` takes."""
+
+
+def classifier(row: Row, point: Point, seed: int, *, epochs: int = _EPOCHS) -> qep.QEPClassifier:
+    """An estimator: groups of spins, each complete, whose mean of Z is the output; inputs act on spins and couplings.
+
+    Args:
+        row: The model.
+        point: Its hyperparameters.
+        seed: Seed of initial weights, of the order of samples, and of shots.
+        epochs: Epochs at most.
+    """
+    spins = point.spins if point.spins <= row.most_spins else max(n for n in _GROUPS if n <= row.most_spins)
+    edges, first = [], 0
+    for size in _GROUPS[spins]:
+        members = range(first, first + size)
+        edges += [[j, k] for j in members for k in members if j < k and row.coupled]
+        first += size
+    mean = " + ".join(f"{1.0 / spins} Z{k}" for k in range(spins))
+    content: dict[str, dict[str, Any]] = {
+        "network": {
+            "kind": "ising",
+            "graph": "edges",
+            "num_spins": spins,
+            "edges": edges,
+            "coupling_inputs": {"enabled": row.coupled},
+        },
+        "cost": {
+            "kind": "loss",
+            "loss": "cross_entropy",
+            "gain": float(spins),
+            "observables": [mean, _negative(mean)],
+        },
+        "measurement": {"shots": "exact"},
+        "contrast": {"beta": 0.02},
+        "preparation": {"kind": "exact", "solver": "components"},
+        "callbacks": {"own": [{"make": "benchmarks.peers.stopping:FlatLoss", "options": {"steps": _FLAT_STEPS}}]},
+    }
+    for section, keys in row.changes.items():
+        content[section] = keys if section == "preparation" else content[section] | keys
+    return qep.QEPClassifier(
+        epochs=epochs,
+        batch_size=_BATCH,
+        learning_rate=point.rate,
+        input_scale=point.scale,
+        random_state=seed,
+        config=content,
+    )
+
+
+def _negative(text: str) -> str:
+    return "-" + text.replace(" + ", " - ")
