@@ -4,12 +4,12 @@
     python -m benchmarks.peers.classification --data DIR --family hyperplanes_diff --features 5 10
     python -m benchmarks.peers.classification --data DIR --rows exact shots --grid none --seeds 2 --minutes 30
 
-DIR has a folder of CSV files for each family and public_results.csv; the page "How it compares" of the docs says where
-they are from. The protocol is that of the published study: inputs are standardised on the training rows; every model
-takes, of a grid of 27 points, the one of the best accuracy in a five-fold cross-validation on the training rows; it is
-trained again on all of them with five seeds, and scored on the test rows. A run ends when its loss is flat
-(`stopping.py`). Shots, temperatures and circuits take the point of exact states; the rows without couplings and without
-fields have a grid of their own.
+DIR has a folder of CSV files for each family, and --published names the published results; the page "How it compares"
+of the docs says where they are from. The protocol is that of the published study: inputs are standardised on the
+training rows; every model takes, of a grid of 27 points, the one of the best accuracy in a five-fold cross-validation on
+the training rows; it is trained again on all of them with five seeds, and scored on the test rows. A run ends when its
+loss is flat (`stopping.py`). Shots, temperatures and circuits take the point of exact states; the rows without couplings
+and without fields have a grid of their own.
 
 A run that is stopped goes on where it was when it is started again with the same folder. What ``--minutes`` leaves
 undone is not in the tables: they say which sets and seeds they have.
@@ -185,7 +185,7 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
 
 def write(options: argparse.Namespace, found: Sequence[Mapping[str, Any]], command: str) -> None:
     """Write both tables and the figure."""
-    lines = [*found, *beside(found, published(options.data))]
+    lines = [*found, *beside(found, published(options.published or options.data / "public_results.csv"))]
     sets, wanted = len({line["data_set"] for line in found}), len(find_sets(options.data, [], []))
     grid = GRIDS[options.grid]
     notes = {
@@ -203,7 +203,10 @@ def write(options: argparse.Namespace, found: Sequence[Mapping[str, Any]], comma
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    made.add_argument("--data", type=Path, required=True, help="folder of the data sets and public_results.csv")
+    made.add_argument("--data", type=Path, required=True, help="folder of the data sets")
+    made.add_argument(
+        "--published", type=Path, help="paper/results of the study's repository; by default DIR/public_results.csv"
+    )
     made.add_argument("--family", nargs="+", default=[], choices=FAMILIES, help="families; all by default")
     made.add_argument("--features", nargs="+", type=int, default=[], help="sizes within the families; all by default")
     made.add_argument("--rows", nargs="+", default=[*ROWS], choices=ROWS, help="models of this package; all by default")

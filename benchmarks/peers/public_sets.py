@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -119,34 +119,50 @@ def find_sets(data: Path, families: Sequence[str], sizes: Sequence[int]) -> list
     return sorted(found, key=lambda one: ([*FAMILIES].index(one.family), one.size))
 
 
-def published(data: Path) -> list[Published]:
-    """Return the published results below a folder, each of them once.
+def published(path: Path) -> list[Published]:
+    """Return published results, each of them once.
+
+    Args:
+        path: A table with the columns benchmark, dataset, model, seeds, test_accuracy_mean and test_accuracy_std, or
+            the folder of the repository, with one file of accuracies by seed for each model and set.
 
     Raises:
-        DataError: There is no file of them.
+        DataError: There are none.
     """
-    path = data / "public_results.csv"
-    try:
+    if path.is_dir():
+        found = list(_of_repository(path))
+    else:
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                found = list(_once(csv.DictReader(file)))
+        except OSError as error:
+            raise DataError(f"{path} cannot be read ({error.strerror}); expected the published results") from None
+    if not found:
+        raise DataError(f"{path}: expected published results of {', '.join(FAMILIES)}; found none")
+    return found
+
+
+def _of_repository(folder: Path) -> Iterator[Published]:
+    for path in sorted(folder.glob("*/*/*_GridSearchCV-best-hyperparams-results.csv")):
+        family, model = path.parts[-3:-1]
+        name = path.name.partition("_GridSearchCV")[0].removeprefix(model).lstrip("_ ")
         with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror}); expected the published results") from None
-    return list(_once(rows))
+            accuracies = [float(row["test_acc"]) for row in csv.DictReader(file)]
+        if family in FAMILIES and accuracies:
+            yield _published(
+                family, name, model, float(np.mean(accuracies)), float(np.std(accuracies)), len(accuracies)
+            )
 
 
-def _once(rows: Sequence[dict[str, str]]) -> Iterator[Published]:
+def _once(rows: Iterable[dict[str, str]]) -> Iterator[Published]:
     seen = set()
     for row in rows:
         key = (row["benchmark"], row["dataset"], row["model"])
-        if key in seen or row["benchmark"] not in FAMILIES:
-            continue
-        seen.add(key)
-        yield Published(
-            family=key[0],
-            name=key[1],
-            model=key[2],
-            kind=_KINDS.get(key[2], "quantum"),
-            mean=float(row["test_accuracy_mean"]),
-            std=float(row["test_accuracy_std"]),
-            seeds=int(row["seeds"]),
-        )
+        if key not in seen and row["benchmark"] in FAMILIES:
+            seen.add(key)
+            yield _published(*key, float(row["test_accuracy_mean"]), float(row["test_accuracy_std"]), int(row["seeds"]))
+
+
+def _published(family: str, name: str, model: str, mean: float, std: float, seeds: int) -> Published:
+    kind = _KINDS.get(model, "quantum")
+    return Published(family=family, name=name, model=model, kind=kind, mean=mean, std=std, seeds=seeds)

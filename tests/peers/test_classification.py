@@ -64,7 +64,19 @@ def test_bad_data_is_one_line(data, tmp_path, capsys):
     (one,) = find_sets(data, [], [3])
     with pytest.raises(DataError, match="expected rows of numbers"):
         one.rows(one.train)
-    assert len(published(data)) == 2
+    assert len(published(data / "public_results.csv")) == 2
+
+
+def test_published_results_are_read_from_the_repository_too(tmp_path):
+    folder = tmp_path / "hyperplanes_diff" / "SVC"
+    folder.mkdir(parents=True)
+    name = "hyperplanes-10d-from3d-5n"
+    (folder / f"SVC_{name}_GridSearchCV-best-hyperparams-results.csv").write_text(
+        ",train_acc,test_acc\n0,1,0.8\n1,1,0.9\n"
+    )
+    (one,) = published(tmp_path)
+    assert (one.name, one.model, one.seeds) == (name, "SVC", 2)
+    assert (one.mean, one.std) == pytest.approx((0.85, 0.05))
 
 
 @pytest.mark.deep
