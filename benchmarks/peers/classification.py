@@ -6,12 +6,13 @@
 
 DIR has a folder of CSV files for each family, and --published names the published results; the page "How it compares"
 of the docs says where they are from. The protocol is that of the published study: inputs are standardised on the
-training rows; every model takes, of a grid of 27 points, the one of the best accuracy in a five-fold cross-validation on
-the training rows; it is trained again on all of them with five seeds, and scored on the test rows. A run ends when its
-loss is flat (`stopping.py`). Shots, temperatures and circuits take the point of exact states; the rows without couplings
-and without fields have a grid of their own.
+training rows; every model takes, of a grid of 27 points, the one of the best accuracy in a five-fold cross-validation
+on the training rows; it is trained again on all of them with five seeds, and scored on the test rows. A run ends when
+its loss is flat (`stopping.py`). Shots, temperatures and circuits take the point of exact states; the rows without
+couplings and without fields have a search of their own over the nine points of eight spins.
 
-A run that is stopped goes on where it was when it is started again with the same folder. What ``--minutes`` leaves
+A run that is stopped goes on where it was when it is started again with the same folder; two at a time may share one
+if they have different families. What ``--minutes`` leaves
 undone is not in the tables: they say which sets and seeds they have.
 """
 
@@ -93,6 +94,8 @@ class Trainings:
 
     def best(self, one: PublicSet, name: str, grid: Sequence[Point]) -> Point:
         """The point of the best accuracy in the cross-validation; the first of several."""
+        name = name if ROWS[name].tuned else "exact"
+        grid = [point for point in grid if point.spins in ROWS[name].tuned]
         if len(grid) == 1:
             return grid[0]
         means = [np.mean([self.score(one, name, point, 0, fold)["test"] for fold in range(_FOLDS)]) for point in grid]
@@ -174,7 +177,7 @@ def run(options: argparse.Namespace) -> list[dict[str, Any]]:
         for name in options.rows:
             row, grid = ROWS[name], GRIDS[options.grid]
             try:
-                point = trainings.best(one, name if row.tuned else "exact", grid)
+                point = trainings.best(one, name, grid)
                 runs = [trainings.score(one, name, point, seed) for seed in range(options.seeds)]
             except TimeIsUpError:
                 continue

@@ -10,7 +10,7 @@ import qep_qiskit as qep
 
 __all__ = ["GRIDS", "ROWS", "Point", "Row", "classifier"]
 
-_GROUPS = {3: (3,), 4: (4,), 5: (5,), 8: (4, 4), 12: (4, 4, 4)}
+_GROUPS = {3: (3,), 4: (4,), 5: (3, 2), 8: (4, 4), 12: (4, 4, 4)}
 _EPOCHS, _FLAT_STEPS, _BATCH = 60, 100, 32
 
 
@@ -39,25 +39,25 @@ class Row:
         title: What the tables call it.
         changes: Sections of the configuration that differ from exact states of the coupled network.
         coupled: Whether spins of a group are coupled.
-        tuned: Whether it has a grid search of its own; others take the point of exact states.
+        tuned: Spins of the points of its own grid search; where empty, it takes the point of exact states.
         most_spins: Largest number of spins of a group that it can afford, for all its points.
     """
 
     title: str
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     coupled: bool = True
-    tuned: bool = False
+    tuned: tuple[int, ...] = ()
     most_spins: int = 8
 
 
 _THERMAL = {"kind": "thermal"}
 ROWS = {
-    "exact": Row(title="exact states", tuned=True),
-    "no_couplings": Row(title="without couplings", coupled=False, tuned=True),
+    "exact": Row(title="exact states", tuned=(3, 5, 8)),
+    "no_couplings": Row(title="without couplings", coupled=False, tuned=(8,)),
     "no_fields": Row(
         title="without transverse fields",
         changes={"network": {"kind": "classical_ising"}, "preparation": {"kind": "exact"}, "contrast": {"beta": 0.5}},
-        tuned=True,
+        tuned=(8,),
     ),
     "shots": Row(title="100 shots a batch", changes={"measurement": {"shots": 100}, "contrast": {"beta": 0.3}}),
     "adaptive": Row(
