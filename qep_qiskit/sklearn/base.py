@@ -150,7 +150,7 @@ class QEPEstimator(BaseEstimator):
         """Draw the network with its trained weights, as `qep train` does.
 
         Raises:
-            ConfigError: The network has other terms than ZZ, X and Z.
+            ConfigError: The network has other terms than ZZ, X and Z, or inputs on other terms than Z.
         """
         from qep_qiskit.report.network_picture import network_picture
         from qep_qiskit.report.network_view import network_view
@@ -158,7 +158,7 @@ class QEPEstimator(BaseEstimator):
         trained = self._trained
         view = network_view(trained.experiment.network, trained.state, trained.task.train.input_names)
         if view is None:
-            raise ConfigError("plot_network: only networks of ZZ, X and Z terms can be drawn")
+            raise ConfigError("plot_network: only networks of ZZ, X and Z terms, with inputs on Z, can be drawn")
         return network_picture(view, trained.config.name)
 
     @property

@@ -16,6 +16,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import qep_qiskit as qep
 from qep_qiskit.cli import main
+from qep_qiskit.core.errors import ConfigError
 
 pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 INPUTS, LABELS = load_iris(return_X_y=True)
@@ -209,3 +210,24 @@ def test_bad_hyperparameters_are_one_line(parameters, message):
     with pytest.raises(ValueError, match=message) as caught:
         qep.QEPClassifier(random_state=0, **parameters).fit(INPUTS, LABELS)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.deep
+def test_inputs_on_the_couplings_separate_a_product_of_inputs(rng):
+    X = rng.choice([-1.0, 1.0], size=(16, 2)) * rng.uniform(0.3, 2.0, size=(16, 2))
+    y = np.where(X.prod(axis=1) > 0, "same", "opposite")
+    fits = [
+        qep.QEPClassifier(
+            num_spins=3,
+            epochs=40,
+            batch_size=4,
+            learning_rate=0.1,
+            random_state=0,
+            config={"network": {"coupling_inputs": keys}},
+        ).fit(X, y)
+        for keys in ({}, {"enabled": True})
+    ]
+    assert fits[0].score(X, y) < 0.9
+    assert fits[1].score(X, y) == 1.0
+    with pytest.raises(ConfigError, match="with inputs on Z, can be drawn"):
+        fits[1].plot_network()
