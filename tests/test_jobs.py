@@ -16,6 +16,7 @@ from qep_qiskit.core.errors import ConfigError, WorkerLostError
 from qep_qiskit.core.jobs import current_jobs, in_processes, in_threads, set_jobs
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings, warn
 from qep_qiskit.evolution import evolve
+from qep_qiskit.evolution import states as engine
 from qep_qiskit.evolution.matrix_products import evolve_as_matrix_products
 from qep_qiskit.preparation import ThermalPreparation, thermal_response
 
@@ -89,6 +90,22 @@ def test_exact_and_gibbs_states_are_the_same():
 def at_once(monkeypatch):
     """Processes are started however short the work is."""
     monkeypatch.setattr(jobs, "_SECONDS_WORTH_PROCESSES", 0.0)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize(("num_spins", "states"), [(5, 1200), (13, 70)])
+def test_states_of_the_engine_are_the_same_in_processes(num_spins, states, at_once, monkeypatch):
+    monkeypatch.setattr(engine, "_WORTH_PROCESSES", 0)
+    program, coefficients = ramp(num_spins, states, steps=2)
+    assert same_bits(with_each(lambda: [evolve(program, coefficients)], (1, 2)))
+
+
+def test_where_shared_memory_is_small_threads_evolve(at_once, monkeypatch):
+    monkeypatch.setattr(engine, "_WORTH_PROCESSES", 0)
+    monkeypatch.setattr(jobs, "has_room_to_share", lambda size: False)
+    monkeypatch.setattr(jobs, "_processes", None)
+    program, coefficients = ramp(13, 4, steps=1)
+    assert same_bits(with_each(lambda: [evolve(program, coefficients)], (1, 2)))
 
 
 @pytest.mark.deep

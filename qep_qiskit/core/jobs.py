@@ -24,9 +24,11 @@ from types import ModuleType
 from typing import Annotated, Any, TypeVar
 
 from annotated_types import Ge, Le
+from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import WorkerLostError
 from qep_qiskit.core.limits import check_value
+from qep_qiskit.core.shared_arrays import FillsRows, fill_elsewhere, has_room_to_share
 from qep_qiskit.core.worker_processes import AT_ONCE, StopFlag, ctrl_c_is_not_inherited, num_cores, one_thread_each
 from qep_qiskit.core.worker_processes import worker_pool as new_worker_pool
 
@@ -39,6 +41,7 @@ Jobs = Annotated[int, Ge(1), Le(MOST_JOBS)]
 
 # What the start of a process costs; shorter work is done before it would begin.
 _SECONDS_WORTH_PROCESSES = 2.0
+_TURN = 1e-4  # seconds
 
 
 @dataclass(slots=True, kw_only=True)
@@ -107,7 +110,8 @@ def in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Re
     jobs = current_jobs()
     if jobs == 1 or len(items) < 2:
         return [work(item) for item in items]
-    return _results(_threads(jobs), [(copy_context().run, work, item) for item in items])
+    with _turns_are_short():
+        return _gathered([_threads(jobs).submit(copy_context().run, work, item) for item in items])
 
 
 def in_processes(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
@@ -135,8 +139,38 @@ def in_processes(work: Callable[[Item], Result], items: Sequence[Item]) -> list[
     rest = items[len(found) :]
     if len(rest) < 2:
         return found + [work(item) for item in rest]
+    return found + _on_processes(work, rest)
+
+
+def fill_in_processes(
+    out: NDArray, rows: Sequence[slice], here: Callable[[slice], None], there: Callable[[], FillsRows]
+) -> None:
+    """Fill the rows of an array; processes share them once the work is longer than their start, and before threads.
+
+    Processes write into memory that they share with this one, because sending large results is slow. Threads do all the
+    work where there is too little of it, as in containers.
+
+    Args:
+        out: The array.
+        rows: Parts of it, each filled by one call.
+        here: Fills a part in this process.
+        there: Makes the function of a part and the array that fills it elsewhere; the function can be pickled.
+
+    Raises:
+        WorkerLostError: A process died.
+    """
+    alone = len(rows) < 2 or current_jobs() == 1 or _controller() is None or not has_room_to_share(out.nbytes)
+    if not alone and _setting.seconds_alone >= _SECONDS_WORTH_PROCESSES:
+        fill_elsewhere(out, rows, there(), _on_processes)
+        return
+    started = time.perf_counter()
+    in_threads(here, rows)
+    _setting.seconds_alone += time.perf_counter() - started
+
+
+def _on_processes(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     try:
-        return found + _on_processes(jobs, work, rest)
+        return _submitted(work, items)
     except BrokenProcessPool:
         _processes.cache_clear()
         raise WorkerLostError(
@@ -144,8 +178,8 @@ def in_processes(work: Callable[[Item], Result], items: Sequence[Item]) -> list[
         ) from None
 
 
-def _on_processes(jobs: int, work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    executor, flag = _processes(jobs)
+def _submitted(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    executor, flag = _processes(current_jobs())
     try:
         with one_thread_each(), ctrl_c_is_not_inherited(), _main_is_not_imported():
             calls = [executor.submit(work, item) for item in items]
@@ -190,8 +224,18 @@ def _main_is_not_imported() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _results(executor: Executor, calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-    return _gathered([executor.submit(*call) for call in calls])
+@contextmanager
+def _turns_are_short() -> Iterator[None]:
+    """Let a thread that waits for Python's lock ask for it soon: by default it waits as long as a part of work takes.
+
+    A thread that lets go of the lock for a short call of numpy has it again before another thread is awake.
+    """
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)
 
 
 def _gathered(calls: Sequence[Future[Result]], ends_all: tuple[type[BaseException], ...] = ()) -> list[Result]:

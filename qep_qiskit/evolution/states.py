@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import Any
 
 from numpy.typing import NDArray
 
 from qep_qiskit.core.arithmetic import DOUBLE, Arithmetic
-from qep_qiskit.core.jobs import current_jobs, in_threads
+from qep_qiskit.core.jobs import current_jobs, fill_in_processes, in_threads
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.evolution.batch import Batch, Move, Multiply, Operation, moves_between
@@ -30,6 +32,7 @@ _AMPLITUDES_IN_TURN = 1 << 18
 _AMPLITUDES_ON_DEVICE = 1 << 24
 _STATES_TOGETHER = 512
 _NUMBERS_IN_TABLES = 1 << 20
+_WORTH_PROCESSES = 1 << 24  # amplitudes times layers; sending less takes as long as the work
 
 
 def evolve(program: LayerProgram, parameters: NDArray, arithmetic: Arithmetic = DOUBLE) -> NDArray:
@@ -49,28 +52,45 @@ def evolve(program: LayerProgram, parameters: NDArray, arithmetic: Arithmetic = 
     """
     arrays = len(parameters) + 8 * current_jobs()
     require_memory(program.num_qubits, arithmetic.bytes_per_amplitude * arrays, "a batch of state vectors")
-    states, plan = (
-        arithmetic.empty((len(parameters), 1 << program.num_qubits)),
-        _Plan.on(program, parameters, arithmetic),
-    )
+    states = arithmetic.empty((len(parameters), 1 << program.num_qubits))
+    plan = _Plan.on(program, parameters, arithmetic)
+    chunks = list(_chunks(program, len(parameters), arithmetic))
 
     def write(rows: slice) -> None:
         plan.run(parameters[rows], states[rows])
 
-    in_threads(write, list(_chunks(program, len(parameters), arithmetic)))
+    if states.size * len(program.layers) < _WORTH_PROCESSES or arithmetic.on_device:
+        in_threads(write, chunks)
+        return states
+    batch = program, parameters, arithmetic.precision
+    fill_in_processes(states, chunks, write, lambda: partial(_write_elsewhere, pickle.dumps(batch)))
     return states
+
+
+def _write_elsewhere(batch: bytes, rows: slice, out: NDArray) -> None:
+    plan, parameters = _plan_of(batch)
+    plan.run(parameters[rows], out[rows])
+
+
+@lru_cache(maxsize=1)
+def _plan_of(batch: bytes) -> tuple[_Plan, NDArray]:
+    """Return the plan of a batch, of which a worker process evolves several parts."""
+    program, parameters, precision = pickle.loads(batch)
+    return _Plan.on(program, parameters, Arithmetic(precision=precision)), parameters
 
 
 def _chunks(program: LayerProgram, count: int, arithmetic: Arithmetic) -> Iterator[slice]:
     """Rows of the batch that are evolved together: few enough for the cache, and for tables of all layers.
 
-    They do not depend on the number of jobs, because products of other shapes round differently.
+    For narrow registers they do not depend on the number of jobs, because products of other shapes round differently.
+    For wide ones, whose states are evolved in turn, every job gets as many.
     """
     num_qubits = program.num_qubits
     if arithmetic.on_device:
         size = _AMPLITUDES_ON_DEVICE >> num_qubits
     elif num_qubits > _TOGETHER_UP_TO_QUBITS:
-        size = _AMPLITUDES_IN_TURN >> num_qubits
+        rounds = -(-count // (current_jobs() * max(1, _AMPLITUDES_IN_TURN >> num_qubits)))
+        size = -(-count // (current_jobs() * rounds)) if count else 1
     else:
         in_tables = max(1, len(program.layers)) << (num_qubits + 3) // 2
         in_cache = max(_STATES_WORTH_A_CALL, _AMPLITUDES_TOGETHER >> num_qubits)

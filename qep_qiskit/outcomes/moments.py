@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.jobs import in_threads
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.transforms import walsh_hadamard
 from qep_qiskit.outcomes.interface import GroupMoments
@@ -17,6 +18,7 @@ from qep_qiskit.outcomes.interface import GroupMoments
 _DENSE_UP_TO_QUBITS = 13
 _NEVER_DENSE_FROM_QUBITS = 21
 _MULTIPLICATIONS_PER_PRODUCT = 1 << 18
+_WORTH_THREADS = 1 << 15
 
 
 def with_covariance(means: NDArray, second: NDArray, group: CommutingGroup, shots: int | None) -> GroupMoments:
@@ -51,7 +53,8 @@ def from_bits(bits: NDArray[np.uint8], num_qubits: int, group: CommutingGroup) -
         counts = (np.bincount(words_of_bits(row)[0].astype(np.int64), minlength=size) for row in bits)
         found = [from_table(own / shots, group) for own in counts]
     else:
-        found = [_from_signs(words_of_bits(row), group) for row in bits]
+        side_by_side = in_threads if shots * group.num_terms >= _WORTH_THREADS else map
+        found = list(side_by_side(lambda row: _from_signs(words_of_bits(row), group), bits))
     means, second = (np.array(part) for part in zip(*found, strict=True))
     return means, second
 
