@@ -102,7 +102,7 @@ def test_states_of_the_engine_are_the_same_in_processes(num_spins, states, at_on
 
 def test_where_shared_memory_is_small_threads_evolve(at_once, monkeypatch):
     monkeypatch.setattr(engine, "_WORTH_PROCESSES", 0)
-    monkeypatch.setattr(jobs, "has_room_to_share", lambda size: False)
+    monkeypatch.setattr(jobs, "has_space_to_share", lambda size: False)
     monkeypatch.setattr(jobs, "_processes", None)
     program, coefficients = ramp(13, 4, steps=1)
     assert same_bits(with_each(lambda: [evolve(program, coefficients)], (1, 2)))
@@ -117,6 +117,21 @@ def test_states_of_lanczos_are_the_same(at_once):
         nudged = states.free[:6] + 0.1 * states.nudge[:6]
         known = qep.ExactPreparation().solve(states.paulis, nudged, near=free.vectors[:6])
         return [free.vectors, free.energies, free.gaps, known.vectors]
+
+    assert same_bits(with_each(work, (1, 2)))
+
+
+@pytest.mark.deep
+def test_levels_and_equilibria_are_the_same(at_once):
+    spins, level = family(5, 6), qep.ExactPreparation(level=2, solver="lanczos")
+    springs = qep.SpringNetwork(graph=qep.chain(4), outputs=(1,), clamped=(0, 3), inputs=((0, 0),))
+    free = springs.coefficients(np.array([1.0, 2.0, 3.0]), np.linspace(-1.0, 1.0, 6)[:, None])
+    atoms = qep.HamiltonianFamily.of_free(springs.groups, free, qep.RequestKey("demo", 0))
+    resting = qep.EquilibriumPreparation(rest_positions=np.zeros((4, 1)))
+
+    def work():
+        states = level.prepare(spins, qep.WarmStart()).states
+        return [states.vectors, states.energies, states.gaps, resting.prepare(atoms, qep.WarmStart()).states.points]
 
     assert same_bits(with_each(work, (1, 2)))
 

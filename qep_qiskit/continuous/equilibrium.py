@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -22,6 +23,7 @@ from qep_qiskit.continuous.elastic import PotentialEnergy
 from qep_qiskit.continuous.states import ClassicalPositions
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError, FloppyModesWarning
+from qep_qiskit.core.jobs import in_processes, one_blas_thread
 from qep_qiskit.core.limits import Positive, check_limits
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import warn
@@ -85,21 +87,15 @@ class EquilibriumPreparation:
         begin = np.array([self._begin(start, sample) for sample in range(shape[0])])
         free, collapsed = begin, 0
         if not isinstance(start.free, ClassicalPositions):
-            free = np.array([self._equilibrium_at(family, sample, 0.0, at) for sample, at in enumerate(begin)])
+            with one_blas_thread():
+                free = np.array(in_processes(partial(self._free_equilibrium, family), list(enumerate(begin))))
             collapsed = warn_of_collapse(family)
             self._warn_of_dangling(family, free)
         forces = np.array([_force_of_nudge(family, sample, at) for sample, at in enumerate(free)])
         needed = WANTED * family.smallest_nudge * size_of(forces) or (np.inf if family.finest is None else 0.0)
-        points = np.empty((*shape, coordinate_layout.num_atoms, coordinate_layout.dims))
-        energies, residuals = np.empty(shape), np.empty((*shape, len(coordinate_layout.moving_coordinates)))
-        for sample in range(shape[0]):
-            free[sample] = self._refined(family, sample, free[sample], needed)
-            for phase, beta in enumerate(family.betas.tolist()):
-                here = free[sample] if beta == 0.0 else self._followed(family, sample, beta, free[sample], needed)
-                potential = _potential(family, sample, beta)
-                moving = here.ravel()[coordinate_layout.moving_coordinates]
-                points[sample, phase], energies[sample, phase] = here, potential.value(moving)
-                residuals[sample, phase] = potential.gradient(moving)
+        with one_blas_thread():
+            found = in_processes(partial(self._at_nudges, family, needed), list(enumerate(free)))
+        free, points, energies, residuals = (np.array(column) for column in zip(*found, strict=True))
         report = replace(
             ConvergenceReport.silent(family),
             energies=energies,
@@ -112,6 +108,25 @@ class EquilibriumPreparation:
         states = ClassicalPositions(points.reshape(-1, coordinate_layout.num_atoms, coordinate_layout.dims))
         warm_start = {_WARM_START: free.reshape(shape[0], -1)}
         return PreparationResult(states=states, free=ClassicalPositions(free), warm_start=warm_start, report=report)
+
+    def _free_equilibrium(self, family: HamiltonianFamily, item: tuple[int, NDArray]) -> NDArray[np.float64]:
+        sample, begin = item
+        return self._equilibrium_at(family, sample, 0.0, begin)
+
+    def _at_nudges(
+        self, family: HamiltonianFamily, needed: float, item: tuple[int, NDArray]
+    ) -> tuple[NDArray, list[NDArray], list[float], list[NDArray]]:
+        """Return the free point of a sample, and at every nudge its point, energy and residual forces."""
+        sample, free = item
+        free, points, energies, residuals = self._refined(family, sample, free, needed), [], [], []
+        for beta in family.betas.tolist():
+            here = free if beta == 0.0 else self._followed(family, sample, beta, free, needed)
+            potential = _potential(family, sample, beta)
+            moving = here.ravel()[potential.moving]
+            points.append(here)
+            energies.append(potential.value(moving))
+            residuals.append(potential.gradient(moving))
+        return free, points, energies, residuals
 
     def _contrast_error(self, family: HamiltonianFamily, free: NDArray, residuals: NDArray, forces: NDArray) -> float:
         """Return the relative error of contrasts from residual forces; with the free points for a single phase."""

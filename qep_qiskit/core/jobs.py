@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import WorkerLostError
 from qep_qiskit.core.limits import check_value
-from qep_qiskit.core.shared_arrays import FillsRows, fill_elsewhere, has_room_to_share
+from qep_qiskit.core.shared_arrays import FillsRows, fill_elsewhere, has_space_to_share
 from qep_qiskit.core.worker_processes import AT_ONCE, StopFlag, ctrl_c_is_not_inherited, num_cores, one_thread_each
 from qep_qiskit.core.worker_processes import worker_pool as new_worker_pool
 
@@ -42,6 +42,7 @@ Jobs = Annotated[int, Ge(1), Le(MOST_JOBS)]
 # What the start of a process costs; shorter work is done before it would begin.
 _SECONDS_WORTH_PROCESSES = 2.0
 _TURN = 1e-4  # seconds
+_CALLS_PER_JOB = 16
 
 
 @dataclass(slots=True, kw_only=True)
@@ -159,7 +160,7 @@ def fill_in_processes(
     Raises:
         WorkerLostError: A process died.
     """
-    alone = len(rows) < 2 or current_jobs() == 1 or _controller() is None or not has_room_to_share(out.nbytes)
+    alone = len(rows) < 2 or current_jobs() == 1 or _controller() is None or not has_space_to_share(out.nbytes)
     if not alone and _setting.seconds_alone >= _SECONDS_WORTH_PROCESSES:
         fill_elsewhere(out, rows, there(), _on_processes)
         return
@@ -169,13 +170,20 @@ def fill_in_processes(
 
 
 def _on_processes(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    """Return the results of items on processes, several at once where there are many."""
+    size = -(-len(items) // (_CALLS_PER_JOB * current_jobs()))
+    parts = [items[start : start + size] for start in range(0, len(items), size)]
     try:
-        return _submitted(work, items)
+        return [result for part in _submitted(partial(_each, work), parts) for result in part]
     except BrokenProcessPool:
         _processes.cache_clear()
         raise WorkerLostError(
             "a worker process died (killed, or out of memory); give execution.jobs a smaller number if memory is short"
         ) from None
+
+
+def _each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
+    return [work(item) for item in items]
 
 
 def _submitted(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:

@@ -17,12 +17,12 @@ FillsRows: TypeAlias = Callable[[slice, NDArray], None]
 _SHARED_FILES = "/dev/shm"
 
 
-def has_room_to_share(num_bytes: int) -> bool:
+def has_space_to_share(num_bytes: int) -> bool:
     """Return whether shared memory holds twice this size; a container may have 64 MiB, and to write more is a crash."""
     if not os.path.isdir(_SHARED_FILES):
         return True  # macOS and Windows keep it elsewhere, without a limit of its own
-    room = os.statvfs(_SHARED_FILES)
-    return 2 * num_bytes <= room.f_bavail * room.f_frsize
+    space = os.statvfs(_SHARED_FILES)
+    return 2 * num_bytes <= space.f_bavail * space.f_frsize
 
 
 def fill_elsewhere(

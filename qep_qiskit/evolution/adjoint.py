@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.arithmetic import DOUBLE
 from qep_qiskit.core.groups import blocks_of
+from qep_qiskit.core.jobs import current_jobs, in_threads
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import Basis, CommutingGroup, LocalBasis
 from qep_qiskit.core.program import LayerProgram
@@ -64,12 +65,13 @@ def energy_and_gradient(
     Raises:
         ResourceError: The vectors do not fit in memory.
     """
-    require_memory(program.num_qubits, 16 * 12, "an adjoint gradient")
+    require_memory(program.num_qubits, 16 * 12 * current_jobs(), "an adjoint gradient")
     energies, gradients = np.empty(len(parameters)), np.empty(parameters.shape)
     if projectors is not None:
         penalties = np.broadcast_to(np.asarray(penalties, dtype=float), projectors.shape[:2])
     size = _states_together(program)
-    for start in range(0, len(parameters), size):
+
+    def write(start: int) -> None:
         rows = slice(start, start + size)
         observable = _Observable(
             groups,
@@ -78,6 +80,8 @@ def energy_and_gradient(
             None if penalties is None else penalties[rows],
         )
         energies[rows], gradients[rows] = _adjoint(program, parameters[rows], observable)
+
+    in_threads(write, range(0, len(parameters), size))
     return energies, gradients
 
 

@@ -54,7 +54,7 @@ def from_bits(bits: NDArray[np.uint8], num_qubits: int, group: CommutingGroup) -
         found = [from_table(own / shots, group) for own in counts]
     else:
         side_by_side = in_threads if shots * group.num_terms >= _WORTH_THREADS else map
-        found = list(side_by_side(lambda row: _from_signs(words_of_bits(row), group), bits))
+        found = list(side_by_side(lambda row: _from_signs(words_of_bits(row), group), list(bits)))
     means, second = (np.array(part) for part in zip(*found, strict=True))
     return means, second
 

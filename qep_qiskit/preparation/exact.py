@@ -254,39 +254,56 @@ class ExactPreparation:
 
     def _followed(self, family: HamiltonianFamily, free: VectorStates) -> VectorStates:
         """Return the nudged states of a higher level, followed from the free state to both signs of beta."""
-        count = len(family.betas)
-        vectors = np.empty((family.num_samples, count, free.vectors.shape[1]), dtype=free.vectors.dtype)
-        energies, gaps = np.empty((family.num_samples, count)), np.empty((family.num_samples, count))
-        for sample in range(family.num_samples):
-            here = {0.0: (free.vectors[sample], free.energies[sample], free.gaps[sample])}
-            for phase in np.argsort(np.abs(family.betas), kind="stable"):
-                beta = float(family.betas[phase])
-                if beta not in here:
-                    nearest = max((b for b in here if b * beta >= 0), key=abs)
-                    here[beta] = self._deformed(family, sample, nearest, beta, here[nearest][0])
-                vectors[sample, phase], energies[sample, phase], gaps[sample, phase] = here[beta]
-        return VectorStates(vectors=vectors.reshape(-1, vectors.shape[2]), energies=energies.ravel(), gaps=gaps.ravel())
+        samples = list(zip(family.free, family.nudge, free.vectors, free.energies, free.gaps, strict=True))
+        share = in_threads if self._is_dense(family.paulis[0].num_qubits) else in_processes
+        with one_blas_thread():
+            found = share(partial(self._followed_sample, tuple(family.paulis), family.betas), samples)
+        for lost in (line for *_, lines in found for line in lines):
+            warn(
+                BranchJumpWarning,
+                f"level {self.level} cannot be followed to the nudge, because no state there overlaps with it "
+                "enough: the contrast mixes branches. Use a smaller contrast.beta, or a level with a larger gap",
+                detail=lost,
+            )
+        return _states_of([part for *part, _ in found])  # type: ignore[misc]
+
+    def _followed_sample(
+        self,
+        groups: tuple[CommutingGroup, ...],
+        betas: NDArray,
+        sample: tuple[NDArray, NDArray, NDArray, float, float],
+    ) -> tuple[NDArray, NDArray, NDArray, list[str]]:
+        """Return vectors, energies and gaps of one sample at all nudges, and where its state was lost."""
+        free, nudge, psi, energy, gap = sample
+        here, lost = {0.0: (psi, energy, gap)}, list[str]()
+        for beta in sorted(betas.tolist(), key=abs):
+            if beta not in here:
+                nearest = max((b for b in here if b * beta >= 0), key=abs)
+                here[beta] = self._deformed(groups, (free, nudge), (nearest, beta), here[nearest][0], lost)
+        vectors, energies, gaps = (np.array(column) for column in zip(*(here[b] for b in betas.tolist()), strict=True))
+        return vectors, energies, gaps, lost
 
     def _deformed(
-        self, family: HamiltonianFamily, sample: int, beta: float, end: float, psi: NDArray
+        self,
+        groups: tuple[CommutingGroup, ...],
+        coefficients: tuple[NDArray, NDArray],
+        betas: tuple[float, float],
+        psi: NDArray,
+        lost: list[str],
     ) -> tuple[NDArray, float, float]:
         """Follow a state from one nudge to another; halve the step until the overlap identifies it."""
+        (free, nudge), (beta, end) = coefficients, betas
         whole = step = end - beta
         while True:
             target = end if abs(end - beta) <= abs(step) else beta + step
-            levels, states = self._spectrum(family.paulis, family.free[sample] + target * family.nudge[sample], psi)
+            levels, states = self._spectrum(groups, free + target * nudge, psi)
             overlaps = np.abs(states.conj().T @ psi) ** 2
             best = int(overlaps.argmax())
             if overlaps[best] < _SURE_OVERLAP and abs(step) > abs(whole) * _FINEST_PART:
                 step /= 2.0
                 continue
             if overlaps[best] < _SURE_OVERLAP:
-                warn(
-                    BranchJumpWarning,
-                    f"level {self.level} cannot be followed to the nudge, because no state there overlaps with it "
-                    "enough: the contrast mixes branches. Use a smaller contrast.beta, or a level with a larger gap",
-                    detail=f"from beta = {beta:.4g} to {target:.4g} the overlap is at most {overlaps[best]:.2f}",
-                )
+                lost.append(f"from beta = {beta:.4g} to {target:.4g} the overlap is at most {overlaps[best]:.2f}")
             psi, beta = states[:, best], target
             if beta == end:
                 return psi, float(levels[best]), float(_gaps(levels[None], best)[0])
