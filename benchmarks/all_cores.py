@@ -1,24 +1,28 @@
 """How much faster a run is on several cores, measured in alternation in one process.
 
-    python benchmarks/all_cores.py [--jobs 2] [--rounds 5] [--only 'exact, 14 spins'] [--quick]
+    python benchmarks/all_cores.py [--jobs 2] [--rounds 5] [--only 'exact, 14 spins' ...] [--quick]
 
-One line a case: the median seconds with one job and with several, the median of their ratios with its quartiles, and
-whether the results are the same, bit for bit. The ratios mean something on an idle machine only. `--quick` runs every
-case but Aer's once, on smaller batches.
+One row a case: seconds of the processor in the main thread and beside it, in threads and processes, with several jobs;
+the factor that they allow, which is the seconds of one job over those in the main thread plus the others' share for
+each job; the median of the measured factors; and whether the results are the same, bit for bit. Measured factors mean
+something on an idle machine only, processor seconds on any; those of processes are counted on Linux only. `--quick`
+runs every case but Aer's once, on smaller batches.
 """
 
 from __future__ import annotations
 
-import argparse
+import multiprocessing
 import os
 import time
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"  # one job is one core
 
 import numpy as np
+from shown import parser_of, show
 
 import qep_qiskit as qep
 from qep_qiskit.core import jobs as processes
@@ -80,32 +84,61 @@ def cases(quick: bool) -> dict[str, Case]:
     }
 
 
-def timed(case: Case, jobs: int) -> tuple[float, bytes]:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Seconds on the clock, of the processor in the main thread and beside it, and the result."""
+
+    clock: float
+    main: float
+    beside: float
+    bits: bytes
+
+
+def of_processes() -> float:
+    """Processor seconds of all worker processes so far."""
+    found = 0.0
+    for child in multiprocessing.active_children():
+        fields = Path(f"/proc/{child.pid}/stat")
+        if fields.exists():
+            ticks = fields.read_text(encoding="ascii").rpartition(")")[2].split()[11:13]
+            found += sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+    return found
+
+
+def taken(case: Case, jobs: int) -> Taken:
     qep.set_jobs(jobs)
-    start = time.perf_counter()
-    found = case()
-    return time.perf_counter() - start, found.tobytes()
+    clock, thread, process, children = time.perf_counter(), time.thread_time(), time.process_time(), of_processes()
+    bits = case().tobytes()
+    main = time.thread_time() - thread
+    beside = time.process_time() - process - main + of_processes() - children
+    return Taken(time.perf_counter() - clock, main, beside, bits)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", default="", help="cases whose name contains this text")
+    parser.add_argument("--only", nargs="*", default=[""], help="cases whose name contains one of these texts")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    print(f"{'':42}{'1 job':>9}{f'{options.jobs} jobs':>9}   ratio (quartiles)     same bits")
+    table = [["work", "one job (s)", "main thread (s)", "beside it (s)", "factor at best", "measured", "same bits"]]
+    figures = {}
     for name, case in cases(options.quick).items():
-        if options.only not in name or (options.quick and name in SLOW):
+        if not any(text in name for text in options.only) or (options.quick and name in SLOW):
             continue
         processes._SECONDS_WORTH_PROCESSES = 0.0  # processes are started before the clock is
-        timed(case, options.jobs)
-        rounds = [(timed(case, 1), timed(case, options.jobs)) for _ in range(1 if options.quick else options.rounds)]
-        alone, together = (np.median([pair[place][0] for pair in rounds]) for place in (0, 1))
-        low, middle, high = np.quantile([one / several for (one, _), (several, _) in rounds], [0.25, 0.5, 0.75])
-        same = len({bits for pair in rounds for _, bits in pair}) == 1
-        print(f"{name:42}{alone:8.3f}s{together:8.3f}s   {middle:.2f} ({low:.2f} to {high:.2f})   {same}", flush=True)
+        taken(case, options.jobs)
+        rounds = [(taken(case, 1), taken(case, options.jobs)) for _ in range(1 if options.quick else options.rounds)]
+        alone = float(np.median([one.main + one.beside for one, _ in rounds]))
+        serial, beside = (float(np.median([getattr(of, part) for _, of in rounds])) for part in ("main", "beside"))
+        best = alone / (serial + beside / options.jobs)
+        measured = float(np.median([one.clock / several.clock for one, several in rounds]))
+        same = len({of.bits for pair in rounds for of in pair}) == 1
+        numbers = [f"{value:.2f}" for value in (alone, serial, beside, best, measured)]
+        table.append([name, *numbers, "yes" if same else "NO"])
+        figures[name] = best
+    show(table, {"best": figures}, as_json=options.json)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from qep_qiskit.config.execution import ExecutionConfig
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
 from qep_qiskit.config.section import same_as
 from qep_qiskit.core.errors import ConfigError
@@ -37,15 +36,6 @@ class DmrgConfig(PreparationSection):
     and McKee, which places spins that share a term close to each other."""
     on_unconverged: Literal["warn", "stop", "go_on"] = same_as(DmrgPreparation, "on_unconverged")
     """Action if a state is not converged."""
-
-    def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
-        """Do nothing, because there are no state vectors.
-
-        Args:
-            num_qubits: Number of qubits of the network.
-            execution: Keys of the backend.
-            is_classical: Whether states of the network are classical spin configurations.
-        """
 
     def build(self, scene: PreparationScene) -> Preparation:
         """Return the preparation for a network of qubits."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from qep_qiskit.config.execution import ExecutionConfig
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
 from qep_qiskit.config.section import same_as
 from qep_qiskit.core.errors import ConfigError
@@ -36,15 +35,6 @@ class NeuralConfig(PreparationSection):
     """Smallest eigenvalue of the metric that the response uses, as a part of the largest."""
     on_unconverged: Literal["warn", "stop", "go_on"] = same_as(NeuralPreparation, "on_unconverged")
     """Action if a state is not converged."""
-
-    def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
-        """Do nothing: there are no state vectors, and the preparation checks its samples.
-
-        Args:
-            num_qubits: Number of qubits of the network.
-            execution: Keys of the backend.
-            is_classical: Whether states of the network are classical spin configurations.
-        """
 
     def build(self, scene: PreparationScene) -> Preparation:
         """Return the preparation, after a check of the signs of H at the initial weights."""

@@ -100,15 +100,6 @@ class AnnealingConfig(PreparationSection):
     cold_temperature: float | None = same_as(AnnealingPreparation, "cold_temperature")
     """Last temperature; by default 1/40 of the default first temperature."""
 
-    def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
-        """Do nothing, because there are no state vectors.
-
-        Args:
-            num_qubits: Number of qubits of the network.
-            execution: Keys of the backend.
-            is_classical: Whether states of the network are classical spin configurations.
-        """
-
     def build(self, scene: PreparationScene) -> Preparation:
         """Return simulated annealing, for classical networks."""
         groups = scene.hamiltonian.groups

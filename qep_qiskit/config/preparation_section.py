@@ -98,6 +98,8 @@ class PreparationSection(Section):
     def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
         """Check before construction that the simulation fits in memory; preparations check again when they know more.
 
+        By default it is that of the circuits, and known states are not checked here.
+
         Args:
             num_qubits: Number of qubits of the network.
             execution: Keys of the backend.
@@ -106,7 +108,8 @@ class PreparationSection(Section):
         Raises:
             ResourceError: It does not fit in memory.
         """
-        execution.check_memory(num_qubits)
+        if not self.has_known_states:
+            execution.check_memory(num_qubits)
 
     def build(self, scene: PreparationScene) -> Preparation:
         """Return the preparation for a network of qubits.

@@ -1,6 +1,7 @@
 """Gradients by contrasts of nudged phases, updates of the weights, and the training loop."""
 
 from qep_qiskit.learning.agnostic import AgnosticUpdate as AgnosticUpdate
+from qep_qiskit.learning.callback import Callback as Callback
 from qep_qiskit.learning.contrast import STENCILS as STENCILS
 from qep_qiskit.learning.contrast import Contrast as Contrast
 from qep_qiskit.learning.contrast import Stencil as Stencil
@@ -24,7 +25,6 @@ from qep_qiskit.learning.shot_schedule import PilotSettings as PilotSettings
 from qep_qiskit.learning.shot_schedule import ShotSchedule as ShotSchedule
 from qep_qiskit.learning.shot_schedule import StepShots as StepShots
 from qep_qiskit.learning.state import TrainingState as TrainingState
-from qep_qiskit.learning.trainer import Callback as Callback
 from qep_qiskit.learning.trainer import Trainer as Trainer
 from qep_qiskit.learning.training_settings import TrainingSettings as TrainingSettings
 from qep_qiskit.learning.update import Adam as Adam

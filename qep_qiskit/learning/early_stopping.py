@@ -10,7 +10,7 @@ import numpy as np
 from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.limits import Count
-from qep_qiskit.learning.trainer import Callback
+from qep_qiskit.learning.callback import Callback
 
 if TYPE_CHECKING:
     from qep_qiskit.learning.records import Record

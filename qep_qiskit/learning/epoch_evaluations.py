@@ -44,11 +44,13 @@ def epoch_evaluations(
     *,
     warm_starts: WarmStartArrays,
     calibrations: Calibrations,
+    ended: bool = False,
 ) -> MeasurementCoroutine[EpochEvaluations]:
-    """Evaluate the samples that are due after an epoch.
+    """Evaluate the samples that are due after an epoch, or at the end of a run that a callback has ended.
 
     Before the first epoch (0) these are the training samples, then the test samples; after the last one the training
-    samples come last.
+    samples come last. Where a callback has ended the run, the shots are others than those by which its weights were
+    chosen, so their selection does not bias the result.
 
     Args:
         estimator: Gives the Hamiltonian, the preparation and the shots.
@@ -58,53 +60,19 @@ def epoch_evaluations(
         epoch: Number of completed epochs.
         warm_starts: Warm-start arrays of the training samples; test samples take those of the nearest ones.
         calibrations: Valid readout calibrations by name; new ones are added in place.
+        ended: Whether a callback has ended the run.
 
     Returns:
         Measurement coroutine that gives the evaluations.
     """
-    of = partial(_evaluated, estimator, weights, "evaluation", epoch, calibrations)
+    of = partial(_evaluated, estimator, weights, "final" if ended else "evaluation", epoch, calibrations)
     train = test = None
-    if epoch == 0:
+    if epoch == 0 and not ended:
         train = yield from of("train", task.train, {})
         warm_starts = train.warm_start
-    if task.test is not None and settings.is_test_due(epoch):
+    if task.test is not None and (ended or settings.is_test_due(epoch)):
         test = yield from of("test", task.test, nearest_warm_start(warm_starts, task.train.inputs, task.test.inputs))
-    if settings.is_final_evaluation_due(epoch):
-        train = yield from of("train", task.train, warm_starts)
-    return EpochEvaluations(train=train, test=test)
-
-
-def final_evaluations(
-    estimator: GradientEstimator,
-    weights: NDArray,
-    task: Task,
-    settings: TrainingSettings,
-    epoch: int,
-    *,
-    warm_starts: WarmStartArrays,
-    calibrations: Calibrations,
-) -> MeasurementCoroutine[EpochEvaluations]:
-    """Evaluate all samples with the weights that a run keeps which a callback has ended.
-
-    The shots are others than those by which the weights were chosen, so their selection does not bias the result.
-
-    Args:
-        estimator: Gives the Hamiltonian, the preparation and the shots.
-        weights: Shape (weights,).
-        task: Training and test samples.
-        settings: Whether the training samples are measured at the end.
-        epoch: Number of completed epochs.
-        warm_starts: Warm-start arrays of the training samples; test samples take those of the nearest ones.
-        calibrations: Valid readout calibrations by name; new ones are added in place.
-
-    Returns:
-        Measurement coroutine that gives the evaluations.
-    """
-    of = partial(_evaluated, estimator, weights, "final", epoch, calibrations)
-    train = test = None
-    if task.test is not None:
-        test = yield from of("test", task.test, nearest_warm_start(warm_starts, task.train.inputs, task.test.inputs))
-    if settings.evaluate_final:
+    if settings.evaluate_final if ended else settings.is_final_evaluation_due(epoch):
         train = yield from of("train", task.train, warm_starts)
     return EpochEvaluations(train=train, test=test)
 

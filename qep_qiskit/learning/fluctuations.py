@@ -19,20 +19,21 @@ from numpy.typing import NDArray
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.execution import Request, RequestKey, ShotData
+from qep_qiskit.execution import Request, ShotData
 from qep_qiskit.learning.contrast import FLUCTUATIONS
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import FreePhase
 from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.learning.gradient_batch import GradientBatch
 from qep_qiskit.learning.gradient_estimate import MeasuredGradient
 from qep_qiskit.learning.phases import Derivative
 from qep_qiskit.learning.replicates import SignalBias
 from qep_qiskit.learning.shots import per_group
-from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, relayed
+from qep_qiskit.measurement import MeasurementCoroutine, relayed
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.outcomes import Outcomes, bits_of
 from qep_qiskit.outcomes.moments import words_of_bits
-from qep_qiskit.preparation import ThermalPreparation, WarmStartArrays, thermal_response
+from qep_qiskit.preparation import ThermalPreparation, thermal_response
 
 _STRINGS_AT_ONCE = 1 << 14
 _FEWEST_SHOTS = 2
@@ -96,33 +97,22 @@ class FluctuationEstimator(GradientEstimator):
         assert isinstance(self.preparation, ThermalPreparation)
         return self.preparation.temperature
 
-    def _measure_gradient(
-        self,
-        replicates: int,
-        weights: NDArray,
-        inputs: NDArray,
-        targets: NDArray,
-        key: RequestKey,
-        warm_start: WarmStartArrays,
-        calibrations: Calibrations | None,
-    ) -> MeasurementCoroutine[MeasuredGradient]:
+    def _measure_gradient(self, batch: GradientBatch, replicates: int) -> MeasurementCoroutine[MeasuredGradient]:
         """Measure the covariances of all replicates; readout errors are not mitigated."""
-        found = yield from self._gradients(weights, inputs, targets, key, warm_start)
+        found = yield from self._gradients(batch)
         return MeasuredGradient(
-            parts=[self._mean_over_samples(found, rows) for rows in np.split(np.arange(len(inputs)), replicates)],
+            parts=[self._mean_over_samples(found, rows) for rows in np.split(np.arange(len(batch.inputs)), replicates)],
             cost=found.first.cost,
             outputs=found.first.outputs,
             diagnostics=replace(Diagnostics(), chi=found.chi),
             warm_start=found.first.prepared_states.warm_start,
-            bias=self._biases(found, targets, replicates),
+            bias=self._biases(found, batch.targets, replicates),
         )
 
-    def _gradients(
-        self, weights: NDArray, inputs: NDArray, targets: NDArray, key: RequestKey, warm_start: WarmStartArrays | None
-    ) -> MeasurementCoroutine[_Gradients]:
+    def _gradients(self, batch: GradientBatch) -> MeasurementCoroutine[_Gradients]:
         """Measure the free phase and compute the gradients of all samples from its shots."""
-        free = self.hamiltonian.free_coefficients(weights, inputs)
-        work = self.free_phase(free, targets, key, warm_start)
+        targets, free = batch.targets, self.hamiltonian.free_coefficients(batch.weights, batch.inputs)
+        work = self.free_phase(free, targets, batch.key, batch.warm_start)
         answers: list[ShotData] = []
 
         def keep_answer(request: Request) -> MeasurementCoroutine[ShotData]:
@@ -133,7 +123,7 @@ class FluctuationEstimator(GradientEstimator):
         (data,) = answers
         nudge = self.hamiltonian.nudge(targets, first.outputs)
         slope = None if self.shots is None else self.hamiltonian.nudge_slope(targets, first.outputs)
-        jacobian = self.hamiltonian.jacobian(weights, inputs)
+        jacobian = self.hamiltonian.jacobian(batch.weights, batch.inputs)
         by_signal = None
         if self.hamiltonian.is_classical:
             response, variances, by_signal = self._read(data.outcomes, nudge, slope, jacobian)

@@ -20,10 +20,12 @@ from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.chosen_phases import cost_of_phases, unit_of_signals, wanted_phases, without_frozen_groups
-from qep_qiskit.learning.contrast import FLUCTUATIONS, HOLOMORPHIC, LINEAR_RESPONSE, NUDGELESS, Contrast
+from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import diagnose
 from qep_qiskit.learning.error_signals import signal_batch
+from qep_qiskit.learning.estimator_check import check_contrast, check_coupled_samples
 from qep_qiskit.learning.free_phase import FreePhase, measure_free
+from qep_qiskit.learning.gradient_batch import GradientBatch
 from qep_qiskit.learning.gradient_estimate import GradientEstimate, MeasuredGradient
 from qep_qiskit.learning.measurement_plans import Grouping, gradient_plan, output_plan
 from qep_qiskit.learning.phases import MeasuredPhases, filled_in
@@ -51,14 +53,6 @@ from qep_qiskit.preparation import (
     WarmStartArrays,
     prepared,
 )
-from qep_qiskit.preparation.linear_response import LinearlyResponding
-
-_FEWEST_COUPLED = 2
-_NEEDED = {
-    FLUCTUATIONS: "a FluctuationEstimator",
-    LINEAR_RESPONSE: "a LinearResponseEstimator",
-    HOLOMORPHIC: "a HolomorphicEstimator",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -132,9 +126,10 @@ class GradientEstimator:
     trained_only: bool = False
 
     def __post_init__(self) -> None:
-        self._check_contrast()
+        check_contrast(self.contrast, self.preparation, self.nudgeless)
         given = per_group(self.shots, 1)
-        self._check_coupling(given)
+        if self.hamiltonian.cost.couples_samples:
+            check_coupled_samples([*given, self.test_shots], self.replication)
         for shots in (*given, self.test_shots):
             check_shots("shots", shots)
         if not is_split(self.shots):
@@ -144,35 +139,6 @@ class GradientEstimator:
         if len(given) != len(self.measurement_plan.groups):
             names = ", ".join(group.name for group in self.measurement_plan.groups)
             raise ConfigError(f"measurement: expected shots for the groups {names}, got {amount(len(given), 'number')}")
-
-    def _check_contrast(self) -> None:
-        """Check that this class estimates the kind of contrast, and that the preparation has nudged states for it."""
-        kind = self.contrast.kind
-        if (kind if kind in NUDGELESS else None) != self.nudgeless:
-            needed = kind if kind in NUDGELESS else self.nudgeless
-            raise ConfigError(f"kind: '{needed}' needs {_NEEDED[str(needed)]}, which takes no other kind")
-        if isinstance(self.preparation, LinearlyResponding) and kind != LINEAR_RESPONSE:
-            raise ConfigError(
-                f"kind: a neural state answers a nudge at beta = 0 only, by its linear response; expected "
-                f"'{LINEAR_RESPONSE}', got '{kind}'"
-            )
-
-    def _check_coupling(self, given: Sequence[int | None]) -> None:
-        """Check that error bars of a loss of a batch can be had: samples are no independent repeats of it."""
-        if not self.hamiltonian.cost.couples_samples:
-            return
-        replicates = 1 if self.replication is None else self.replication.replicates
-        fewest = min((shots for shots in (*given, self.test_shots) if shots is not None), default=None)
-        if fewest is not None and fewest < _FEWEST_COUPLED * replicates:
-            raise ConfigError(
-                f"shots: a loss over a batch takes at least {_FEWEST_COUPLED} shots"
-                f"{' in every replicate' if replicates > 1 else ''}, because the scatter over samples says nothing of "
-                f"its error; got {fewest}"
-            )
-        if self.replication is not None and self.replication.remove_signal_bias:
-            raise ConfigError(
-                "remove_signal_bias: goes with a loss of single samples; with a loss over a batch leave it out"
-            )
 
     @property
     def measurement_plan(self) -> MeasurementPlan:
@@ -212,40 +178,38 @@ class GradientEstimator:
             Measurement coroutine that gives the estimate.
         """
         self.hamiltonian.check_samples(inputs, targets)
-        targets = self.hamiltonian.targets_of(inputs, targets)
-        replication, known = self.replication, warm_start or {}
+        batch = GradientBatch(
+            weights=weights,
+            inputs=inputs,
+            targets=self.hamiltonian.targets_of(inputs, targets),
+            key=key,
+            warm_start=warm_start or {},
+            calibrations=calibrations,
+        )
+        replication = self.replication
         if replication is None or self.shots is None:
-            measured = yield from self._measure_gradient(1, weights, inputs, targets, key, known, calibrations)
+            measured = yield from self._measure_gradient(batch, 1)
             return measured.unsplit()
-        # Replicates are measured as further samples of one batch.
         part = replace(
             self,
             hamiltonian=self.hamiltonian.in_batches_of(len(inputs)),
             shots=each(self.shots, replication.share),
             replication=None,
         )
-        tiled = {name: replication.tiled(array) for name, array in known.items()}
-        samples = replication.tiled(inputs), replication.tiled(targets)
-        measured = yield from part._measure_gradient(
-            replication.replicates, weights, *samples, key, tiled, calibrations
-        )
+        measured = yield from part._measure_gradient(batch.tiled(replication), replication.replicates)
         return measured.combined(replication, self.hamiltonian.network.layout.block_numbers)
 
-    def _measure_gradient(
-        self,
-        replicates: int,
-        weights: NDArray,
-        inputs: NDArray,
-        targets: NDArray,
-        key: RequestKey,
-        warm_start: WarmStartArrays,
-        calibrations: Calibrations | None,
-    ) -> MeasurementCoroutine[MeasuredGradient]:
+    def _measure_gradient(self, batch: GradientBatch, replicates: int) -> MeasurementCoroutine[MeasuredGradient]:
         """Measure the derivatives of all replicates, whose samples follow each other."""
         measured = yield from self.phases(
-            *(weights, inputs, targets, key, self.contrast.betas, warm_start),
+            batch.weights,
+            batch.inputs,
+            batch.targets,
+            batch.key,
+            self.contrast.betas,
+            batch.warm_start,
             shot_fractions=self.contrast.shot_fractions,
-            calibrations=calibrations,
+            calibrations=batch.calibrations,
         )
         stencil = self.contrast.stencil_on(measured.betas)
         return MeasuredGradient.of_phases(measured, stencil, self.hamiltonian, replicates)

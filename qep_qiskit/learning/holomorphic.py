@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import ConfigError, NudgeError
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import HOLOMORPHIC
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import FreePhase
 from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.learning.gradient_batch import GradientBatch
 from qep_qiskit.learning.gradient_estimate import MeasuredGradient
 from qep_qiskit.learning.phases import Derivative
-from qep_qiskit.measurement import Calibrations, MeasurementCoroutine
-from qep_qiskit.preparation import HamiltonianFamily, WarmStartArrays
+from qep_qiskit.measurement import MeasurementCoroutine
+from qep_qiskit.preparation import HamiltonianFamily
 from qep_qiskit.preparation.complex_branches import ComplexNudging
 
 _EPS = float(np.finfo(float).eps)
@@ -117,25 +117,17 @@ class HolomorphicEstimator(GradientEstimator):
         if self.grouping == "per_weight":
             raise ConfigError("grouping: 'holomorphic' gives all weights at once; use 'shared'")
 
-    def _measure_gradient(
-        self,
-        replicates: int,
-        weights: NDArray,
-        inputs: NDArray,
-        targets: NDArray,
-        key: RequestKey,
-        warm_start: WarmStartArrays,
-        calibrations: Calibrations | None,
-    ) -> MeasurementCoroutine[MeasuredGradient]:
+    def _measure_gradient(self, batch: GradientBatch, replicates: int) -> MeasurementCoroutine[MeasuredGradient]:
         """Compute the free phase, and the means on a circle of complex nudges."""
-        hamiltonian, coefficients = self.hamiltonian, self.hamiltonian.free_coefficients(weights, inputs)
-        first = yield from self.free_phase(coefficients, targets, key, warm_start)
+        hamiltonian, targets, key = self.hamiltonian, batch.targets, batch.key
+        coefficients = hamiltonian.free_coefficients(batch.weights, batch.inputs)
+        first = yield from self.free_phase(coefficients, targets, key, batch.warm_start)
         nudge = hamiltonian.nudge(targets, first.outputs if hamiltonian.cost.has_signals else None)
         family = replace(HamiltonianFamily.of_free(hamiltonian.groups, coefficients, key), nudge=nudge)
         limits = self._complex.analytic_radius(family, first.prepared_states)
         series = self._series(family, first, self._radius(family, limits))
         reached = self._convergence_radii(family, first, series, limits)
-        per_sample = hamiltonian.jacobian(weights, inputs).pull_back(series.derivative)
+        per_sample = hamiltonian.jacobian(batch.weights, batch.inputs).pull_back(series.derivative)
         return MeasuredGradient(
             parts=[_exactly(per_sample.mean(axis=0), len(self.measurement_plan.groups))],
             cost=first.cost,

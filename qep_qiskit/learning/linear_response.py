@@ -18,15 +18,15 @@ from numpy.typing import NDArray
 from qep_qiskit.continuous.response import linear_response
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import LINEAR_RESPONSE
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import FreePhase
 from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.learning.gradient_batch import GradientBatch
 from qep_qiskit.learning.gradient_estimate import MeasuredGradient
 from qep_qiskit.learning.phases import Derivative
-from qep_qiskit.measurement import Calibrations, MeasurementCoroutine
-from qep_qiskit.preparation import ExactPreparation, HamiltonianFamily, WarmStartArrays
+from qep_qiskit.measurement import MeasurementCoroutine
+from qep_qiskit.preparation import ExactPreparation, HamiltonianFamily
 from qep_qiskit.preparation.linear_response import LinearlyResponding, Responses, SampledResponse
 
 
@@ -63,23 +63,15 @@ class LinearResponseEstimator(GradientEstimator):
                 "nudging"
             )
 
-    def _measure_gradient(
-        self,
-        replicates: int,
-        weights: NDArray,
-        inputs: NDArray,
-        targets: NDArray,
-        key: RequestKey,
-        warm_start: WarmStartArrays,
-        calibrations: Calibrations | None,
-    ) -> MeasurementCoroutine[MeasuredGradient]:
+    def _measure_gradient(self, batch: GradientBatch, replicates: int) -> MeasurementCoroutine[MeasuredGradient]:
         """Measure the free phase, and compute the responses of its states."""
-        hamiltonian, free = self.hamiltonian, self.hamiltonian.free_coefficients(weights, inputs)
-        first = yield from self.free_phase(free, targets, key, warm_start)
+        hamiltonian, targets, key = self.hamiltonian, batch.targets, batch.key
+        free = hamiltonian.free_coefficients(batch.weights, batch.inputs)
+        first = yield from self.free_phase(free, targets, key, batch.warm_start)
         family = HamiltonianFamily.of_free(hamiltonian.groups, free, replace(key, stage=key.stage + 1))
         directions, signals = self._directions(targets, first.outputs)
         found = self._responses(family, first, directions)
-        jacobian = hamiltonian.jacobian(weights, inputs)
+        jacobian = hamiltonian.jacobian(batch.weights, batch.inputs)
         along = found.along(signals)
         gradients = Responses(
             values=jacobian.pull_back(along.values),

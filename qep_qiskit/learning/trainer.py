@@ -9,8 +9,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from difflib import get_close_matches
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +18,8 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.execution import Executor, Request, RequestKey, StatevectorExecutor
-from qep_qiskit.learning.epoch_evaluations import EpochEvaluations, epoch_evaluations, final_evaluations
+from qep_qiskit.learning.callback import Callback
+from qep_qiskit.learning.epoch_evaluations import EpochEvaluations, epoch_evaluations
 from qep_qiskit.learning.evaluation import count_correct
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.records import (
@@ -47,77 +46,6 @@ from qep_qiskit.tasks import Task
 
 class _Stopped(Exception):  # noqa: N818
     """Raised when a stop was requested; all work done so far is in the state."""
-
-
-class Callback:
-    """Base class of objects that a trainer calls during a run; a subclass defines one or more of the methods.
-
-    Records are plain mappings that can be written as JSON.
-
-    Raises:
-        ConfigError: A subclass defines a method ``on_...`` that no trainer calls.
-
-    Example:
-        >>> class Losses(qep.Callback):
-        ...     def on_epoch(self, trainer, record):
-        ...         print(record["epoch"], record["train_loss"])
-        ...
-        >>> Losses().on_epoch(None, {"epoch": 1, "train_loss": 0.5})
-        1 0.5
-    """
-
-    __slots__ = ()
-
-    def __init_subclass__(cls, **options: Any) -> None:
-        super().__init_subclass__(**options)
-        events = [name for name in vars(Callback) if name.startswith("on_")]
-        for name in vars(cls):
-            if name.startswith("on_") and name not in events:
-                nearest = get_close_matches(name, events, n=1, cutoff=0.0)[0]
-                raise ConfigError(f"{cls.__name__}.{name}: no trainer calls this; did you mean '{nearest}'?")
-
-    def on_request(self, trainer: Trainer) -> None:
-        """Run after every answer to a request; there are many in a step if the preparation itself measures."""
-
-    def on_pilot(self, trainer: Trainer, record: Record) -> None:
-        """Run after every pilot measurement.
-
-        Args:
-            trainer: The trainer.
-            record: Nudge, shots and expected error that the pilot gave, with the counters of the run.
-        """
-
-    def on_step(self, trainer: Trainer, record: Record) -> None:
-        """Run after every update of the weights.
-
-        Args:
-            trainer: The trainer.
-            record: Loss, gradient norm, noise and diagnostics of the step, with the counters of the run.
-        """
-
-    def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """Run after every epoch, and once before the first (epoch 0).
-
-        Args:
-            trainer: The trainer.
-            record: Losses and accuracies of the epoch, with the counters of the run.
-        """
-
-    def on_final(self, trainer: Trainer, record: Record) -> None:
-        """Run after the last evaluation of a run that a callback has ended by `Trainer.finish`.
-
-        Args:
-            trainer: The trainer.
-            record: Losses and accuracies with the final weights, with the counters of the run.
-        """
-
-    def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """Run when the run has ended.
-
-        Args:
-            trainer: The trainer.
-            outcome: ``"finished"``, ``"stopped"``, or ``"broken"`` where a file could not be written.
-        """
 
 
 @short_repr
@@ -413,24 +341,17 @@ class Trainer:
         """Measure all samples with the weights that the callback which has ended the run has left."""
         self._stop_if_requested()
         state = self.state
-        work = final_evaluations(
-            self.current_estimator,
-            state.weights,
-            self.task,
-            self.settings,
-            state.epoch,
-            warm_starts=state.warm_starts,
-            calibrations=dict(state.calibrations),
-        )
         with self._counting(state.step):
-            self.evaluations = found = self._drive(work)
+            self.evaluations = found = self._drive(self._evaluations(state.epoch, dict(state.calibrations), ended=True))
         state.ending = "done"
         parts = {"final_train": found.train, "test": found.test}
         record = self._stamped("final", **evaluation_values(self.task, parts))
         for callback in self.callbacks:
             callback.on_final(self, record)
 
-    def _evaluations(self, epoch: int, calibrations: Calibrations) -> MeasurementCoroutine[EpochEvaluations]:
+    def _evaluations(
+        self, epoch: int, calibrations: Calibrations, *, ended: bool = False
+    ) -> MeasurementCoroutine[EpochEvaluations]:
         """Evaluate what is due after an epoch, without a change of the state, so that it can be repeated."""
         return epoch_evaluations(
             self.current_estimator,
@@ -440,6 +361,7 @@ class Trainer:
             epoch,
             warm_starts=self.state.warm_starts,
             calibrations=calibrations,
+            ended=ended,
         )
 
     def _finish_epoch(self, tally: EpochTally, found: EpochEvaluations, part: str) -> None:

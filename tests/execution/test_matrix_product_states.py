@@ -22,7 +22,7 @@ from qep_qiskit.execution.aer import AerExecutor, aer_sampler_executor
 from qep_qiskit.execution.circuits import gate_values
 from qep_qiskit.execution.truncation import discarded_weight, is_checked
 from qep_qiskit.learning import Contrast, GradientEstimator, evaluate
-from qep_qiskit.learning.trainer import Callback
+from qep_qiskit.learning.callback import Callback
 from qep_qiskit.measurement import measure, run_measurements
 from qep_qiskit.network import ClampedInputs, IsingNetwork, chain
 from qep_qiskit.network.cost import OperatorCost

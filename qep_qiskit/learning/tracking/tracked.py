@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from qep_qiskit.learning.trainer import Callback
+from qep_qiskit.learning.callback import Callback
 
 if TYPE_CHECKING:
     from qep_qiskit.learning.records import Record

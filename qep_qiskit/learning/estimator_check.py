@@ -1,0 +1,64 @@
+"""What goes together in the estimate of a gradient: contrast, preparation, loss, shots and replicates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.learning.contrast import FLUCTUATIONS, HOLOMORPHIC, LINEAR_RESPONSE, NUDGELESS, Contrast
+from qep_qiskit.learning.replicates import Replication
+from qep_qiskit.preparation import Preparation
+from qep_qiskit.preparation.linear_response import LinearlyResponding
+
+_FEWEST_COUPLED = 2
+_NEEDED = {
+    FLUCTUATIONS: "a FluctuationEstimator",
+    LINEAR_RESPONSE: "a LinearResponseEstimator",
+    HOLOMORPHIC: "a HolomorphicEstimator",
+}
+
+
+def check_contrast(contrast: Contrast, preparation: Preparation, nudgeless: str | None) -> None:
+    """Check that an estimator is made for the kind of contrast, and that the preparation has nudged states for it.
+
+    Args:
+        contrast: The contrast.
+        preparation: The preparation.
+        nudgeless: The kind without nudges that the estimator is made for, or None.
+
+    Raises:
+        ConfigError: They do not go together.
+    """
+    kind = contrast.kind
+    if (kind if kind in NUDGELESS else None) != nudgeless:
+        needed = kind if kind in NUDGELESS else nudgeless
+        raise ConfigError(f"kind: '{needed}' needs {_NEEDED[str(needed)]}, which takes no other kind")
+    if isinstance(preparation, LinearlyResponding) and kind != LINEAR_RESPONSE:
+        raise ConfigError(
+            f"kind: a neural state answers a nudge at beta = 0 only, by its linear response; expected "
+            f"'{LINEAR_RESPONSE}', got '{kind}'"
+        )
+
+
+def check_coupled_samples(given: Sequence[int | None], replication: Replication | None) -> None:
+    """Check that error bars of a loss of a batch can be had: samples are no independent repeats of it.
+
+    Args:
+        given: All numbers of shots, None where exact.
+        replication: Split of the shots into replicates, or None.
+
+    Raises:
+        ConfigError: They cannot.
+    """
+    replicates = 1 if replication is None else replication.replicates
+    fewest = min((shots for shots in given if shots is not None), default=None)
+    if fewest is not None and fewest < _FEWEST_COUPLED * replicates:
+        raise ConfigError(
+            f"shots: a loss over a batch takes at least {_FEWEST_COUPLED} shots"
+            f"{' in every replicate' if replicates > 1 else ''}, because the scatter over samples says nothing of "
+            f"its error; got {fewest}"
+        )
+    if replication is not None and replication.remove_signal_bias:
+        raise ConfigError(
+            "remove_signal_bias: goes with a loss of single samples; with a loss over a batch leave it out"
+        )
