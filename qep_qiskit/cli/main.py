@@ -12,6 +12,7 @@ from importlib import import_module
 from qep_qiskit.cli.parser import command_parser
 from qep_qiskit.cli.streams import accept_all_characters, give_up_output, streams_that_end_nothing, system_line, tell
 from qep_qiskit.core.errors import SEVERITIES, QepError, QepWarning, StillQueuedError, WorkerLostError
+from qep_qiskit.runs.stop_signals import on_stop_signals
 
 _EXIT_CODES: dict[type[QepError], int] = {WorkerLostError: 1, StillQueuedError: 3}
 
@@ -57,6 +58,10 @@ def _showing_log() -> Iterator[None]:
         client.setLevel(level)
 
 
+def _interrupt() -> None:
+    raise KeyboardInterrupt
+
+
 class _Lines(logging.Handler):
     """Log handler that prints to the current standard error."""
 
@@ -79,7 +84,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = command_parser().parse_args(arguments)
         _show_warnings_once()
         try:
-            code = int(import_module(f"qep_qiskit.cli.{options.command}").run(options))
+            with on_stop_signals(_interrupt):  # a termination leaves worker processes and what they share behind
+                code = int(import_module(f"qep_qiskit.cli.{options.command}").run(options))
             sys.stdout.flush()
             return code
         except QepError as error:

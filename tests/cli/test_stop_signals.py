@@ -1,9 +1,12 @@
 """Signals that ask for a stop."""
 
 import signal
+import sys
+from types import SimpleNamespace
 
 import pytest
 
+from qep_qiskit.cli import main
 from qep_qiskit.runs.stop_signals import on_stop_signals
 
 HANGUP = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal here")
@@ -28,3 +31,11 @@ def test_the_end_of_the_terminal_stays_ignored_where_it_is():
     finally:
         signal.signal(signal.SIGHUP, before)
     assert asked == []
+
+
+def test_a_termination_ends_a_command_in_order(monkeypatch, capsys):
+    """So that the processes that work for it, and what they share with it, go too."""
+    working = SimpleNamespace(run=lambda options: signal.raise_signal(signal.SIGTERM))
+    monkeypatch.setattr(sys.modules[main.__module__], "import_module", lambda name: working)
+    assert main(["version"]) == 130
+    assert capsys.readouterr().err == "qep: interrupted\n"
