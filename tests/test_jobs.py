@@ -122,6 +122,26 @@ def test_states_of_lanczos_are_the_same(at_once):
 
 
 @pytest.mark.deep
+def test_angles_that_an_optimiser_finds_are_the_same(at_once):
+    """SPSA draws its directions from a global generator; it gives the same ones in every process."""
+    states = family(3, 3)
+    options = {"maxiter": 4, "learning_rate": 0.1, "perturbation": 0.1}
+    search = qep.VariationalPreparation(
+        ansatz=qep.HamiltonianVariational(1),
+        optimizer="spsa",
+        options=options,
+        seeds=qep.Seeds(0),
+        on_unconverged="go_on",
+    )
+
+    def work():
+        found, _ = qep.run_measurements(search.prepare(states, qep.WarmStart()), qep.StatevectorExecutor(qep.Seeds(0)))
+        return [found.states.parameters]
+
+    assert same_bits(with_each(work, (1, 2)))
+
+
+@pytest.mark.deep
 def test_levels_and_equilibria_are_the_same(at_once):
     spins, level = family(5, 6), qep.ExactPreparation(level=2, solver="lanczos")
     springs = qep.SpringNetwork(graph=qep.chain(4), outputs=(1,), clamped=(0, 3), inputs=((0, 0),))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.jobs import in_processes, one_blas_thread
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import evolve
@@ -208,23 +210,24 @@ class SimulatedMinimiser(Minimiser):
         return np.clip(self.needed, ROUNDING * units, CONVERGED * units)
 
     def _one_by_one(self, problem: Problem, start: NDArray) -> Minima:
-        """Minimise one row after the other; simulated energies need no shared requests."""
-        shuffle = _Shuffle(self.seeds, self.key)
-
-        def optimum(row: int) -> Optimum:
-            def evaluate(kind: str, content: Any) -> Any:
-                answer = self._answer(problem, row, kind, content)
-                shuffle(row)
-                return answer
-
-            shuffle(row)
-            return minimising_work(self.optimizer, self.options, start[row], simulated=True)(evaluate)
-
-        optima = [optimum(row) for row in range(len(start))]
+        """Minimise each row by itself; simulated energies need no shared requests."""
+        with one_blas_thread():
+            optima = in_processes(partial(self._optimum, problem), list(enumerate(start)))
         points = np.array([point for point, _ in optima])
         self.evaluations += sum(num_evaluations for _, num_evaluations in optima) + len(points)
         values, gradients = simulated_energies(self.program, problem, np.arange(len(points)), points)
         return Minima(points=points, values=values, residuals=np.linalg.norm(gradients, axis=1), gradients=gradients)
+
+    def _optimum(self, problem: Problem, item: tuple[int, NDArray]) -> Optimum:
+        (row, start), shuffle = item, _Shuffle(self.seeds, self.key)
+
+        def evaluate(kind: str, content: Any) -> Any:
+            answer = self._answer(problem, row, kind, content)
+            shuffle(row)
+            return answer
+
+        shuffle(row)
+        return minimising_work(self.optimizer, self.options, start, simulated=True)(evaluate)
 
     def _answer(self, problem: Problem, row: int, kind: str, content: Any) -> Any:
         if kind == "fidelity":
