@@ -67,6 +67,20 @@ def test_counts_are_those_of_the_run_to_the_shot(sections):
 
 
 @pytest.mark.filterwarnings("ignore")
+def test_measurements_of_weights_on_their_way_are_counted_as_an_estimate():
+    experiment = experiment_of(
+        update={"kind": "agnostic", "epsilon": 0.1}, training={"epochs": 1, "batch_size": 4}, measurement={"shots": 100}
+    )
+    requests = record_run(experiment)
+    trainer = experiment.trainer()
+    trainer.run()
+    assert counted(requests) == (trainer.state.shots, trainer.state.circuits)
+    assert not requests.fixed
+    phases = {(batch.phase, job.key.stage) for job in requests.step for batch in job.batches}
+    assert phases == {("free", 0), ("-beta", 1), ("+beta", 1), ("+beta", 2)}
+
+
+@pytest.mark.filterwarnings("ignore")
 def test_test_samples_are_counted_when_they_are_looked_at():
     """Two moons have a test set: before the first epoch, after 2 and 4, and after the last."""
     pytest.importorskip("sklearn")
