@@ -223,6 +223,9 @@ def test_moves_by_shots_are_those_of_exact_states_with_the_reported_error():
     reported = np.mean([found.variance for found, _ in runs], axis=0) * (2 * beta * epsilon) ** 2
     assert mean_p_value(moves, exact) > LIMIT
     assert variance_p_value(moves, reported) > LIMIT
+    iterations = [found.equilibrium.iterations for found, _ in runs]
+    assert min(iterations) == 2
+    assert 2.0 < np.mean(iterations) < 2.2  # a second move within two standard errors of nothing is the last
     for found, usage in runs:
         circuits = 4 + 2 * (found.equilibrium.iterations - 1)
         assert usage == Usage(shots=100 * circuits, circuits=circuits)
