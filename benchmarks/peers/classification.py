@@ -9,11 +9,10 @@ of the docs says where they are from. The protocol is that of the published stud
 training rows; every model takes, of a grid of 27 points, the one of the best accuracy in a five-fold cross-validation
 on the training rows; it is trained again on all of them with five seeds, and scored on the test rows. A run ends when
 its loss is flat (`stopping.py`). Shots, temperatures and circuits take the point of exact states; the rows without
-couplings and without fields have a search of their own over the nine points of eight spins.
+couplings and without fields choose the input scale by a cross-validation of their own.
 
 A run that is stopped goes on where it was when it is started again with the same folder; two at a time may share one
-if they have different families. What ``--minutes`` leaves
-undone is not in the tables: they say which sets and seeds they have.
+if they have different families. What ``--minutes`` leaves undone is not in the tables: they say what they have.
 """
 
 from __future__ import annotations
@@ -93,9 +92,16 @@ class Trainings:
         return entry
 
     def best(self, one: PublicSet, name: str, grid: Sequence[Point]) -> Point:
+        """The point of a row by cross-validation."""
+        point = self._best_of("exact", one, grid)
+        if not ROWS[name].own_scale:
+            return point
+        return self._best_of(
+            name, one, [other for other in grid if (other.spins, other.rate) == (point.spins, point.rate)]
+        )
+
+    def _best_of(self, name: str, one: PublicSet, grid: Sequence[Point]) -> Point:
         """The point of the best accuracy in the cross-validation; the first of several."""
-        name = name if ROWS[name].tuned else "exact"
-        grid = [point for point in grid if point.spins in ROWS[name].tuned]
         if len(grid) == 1:
             return grid[0]
         means = [np.mean([self.score(one, name, point, 0, fold)["test"] for fold in range(_FOLDS)]) for point in grid]

@@ -39,25 +39,25 @@ class Row:
         title: What the tables call it.
         changes: Sections of the configuration that differ from exact states of the coupled network.
         coupled: Whether spins of a group are coupled.
-        tuned: Spins of the points of its own grid search; where empty, it takes the point of exact states.
+        own_scale: Whether it chooses its input scale itself, with spins and rate of exact states.
         most_spins: Largest number of spins of a group that it can afford, for all its points.
     """
 
     title: str
     changes: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     coupled: bool = True
-    tuned: tuple[int, ...] = ()
+    own_scale: bool = False
     most_spins: int = 8
 
 
 _THERMAL = {"kind": "thermal"}
 ROWS = {
-    "exact": Row(title="exact states", tuned=(3, 5, 8)),
-    "no_couplings": Row(title="without couplings", coupled=False, tuned=(8,)),
+    "exact": Row(title="exact states"),
+    "no_couplings": Row(title="without couplings", coupled=False, own_scale=True),
     "no_fields": Row(
         title="without transverse fields",
         changes={"network": {"kind": "classical_ising"}, "preparation": {"kind": "exact"}, "contrast": {"beta": 0.5}},
-        tuned=(8,),
+        own_scale=True,
     ),
     "shots": Row(title="100 shots a batch", changes={"measurement": {"shots": 100}, "contrast": {"beta": 0.3}}),
     "adaptive": Row(
