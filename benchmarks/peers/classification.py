@@ -152,10 +152,13 @@ def beside(found: Sequence[Mapping[str, Any]], others: Sequence[Published]) -> l
 
 
 def means(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Mean accuracies by family and over all sets, and that of exact states on the sets that a model has."""
+    """Mean accuracies by family and over all sets, that of exact states on the sets that a model has, and shots."""
     by_model: dict[tuple[str, str], dict[tuple[str, str], float]] = defaultdict(dict)
     for line in lines:
         by_model[line["model"], line["kind"]][line["family"], line["data_set"]] = float(line["mean"])
+    shots: dict[str, list[float]] = {line["model"]: [] for line in lines}
+    for line in lines:
+        shots[line["model"]] += [float(line["shots"])] if line["shots"] else []
     exact = by_model.get((f"QEP, {ROWS['exact'].title}", "this package"), {})
     table = []
     for (model, kind), scores in by_model.items():
@@ -169,6 +172,7 @@ def means(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 "all": f"{np.mean(list(scores.values())):.3f}",
                 "sets": len(scores),
                 "exact_on_these": f"{np.mean([pair[1] for pair in common]):.3f}" if common else "",
+                "shots": f"{np.mean(shots[model]):.2g}" if shots[model] else "",
             }
         )
     return sorted(table, key=lambda line: (line["kind"] != "this package", -float(line["all"])))
