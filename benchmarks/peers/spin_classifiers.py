@@ -11,7 +11,7 @@ import qep_qiskit as qep
 __all__ = ["GRIDS", "ROWS", "Point", "Row", "classifier"]
 
 _GROUPS = {3: (3,), 4: (4,), 5: (3, 2), 8: (4, 4), 12: (4, 4, 4)}
-_EPOCHS, _FLAT_STEPS, _BATCH = 60, 100, 32
+_EPOCHS, _FLAT_STEPS, _BATCH = 60, 200, 32
 
 
 @dataclass(frozen=True, slots=True, order=True)

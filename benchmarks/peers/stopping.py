@@ -18,13 +18,13 @@ class FlatLoss(qep.Callback):
 
     The mean loss of the last steps is compared with that of as many steps before them. Where they differ by at most
     half of what chance alone lets a mean of so many steps scatter, nothing was learned that the noise of the batches
-    would not hide, and the run ends (Bowles, Ahmed & Schuld 2024, arXiv:2403.07059, who take 200 steps).
+    would not hide, and the run ends (Bowles, Ahmed & Schuld 2024, arXiv:2403.07059).
 
     Args:
         steps: Number of steps of each mean.
     """
 
-    def __init__(self, steps: int = 100) -> None:
+    def __init__(self, steps: int = 200) -> None:
         self.steps = steps
 
     def on_step(self, trainer: qep.Trainer, record: qep.Record) -> None:
