@@ -43,7 +43,8 @@ class MeasurementConfig(Section):
     """Number and allocation of shots."""
 
     shots: ShotsOrExact = 200
-    """Shots per batch: per sample, phase and commuting group; ``exact`` for expectations without noise."""
+    """Shots per batch: per sample, phase and commuting group; ``exact`` for expectations without noise. With
+    ``contrast.kind = "chebyshev"`` the mean over the phases."""
     test_shots: Shots | None = None
     """Shots per batch on the test set, for the initial and the final weights, and in predictions; `shots` by
     default."""
@@ -166,7 +167,6 @@ class ContrastConfig(Section):
             dict.fromkeys(("points", "radius"), (self.kind == HOLOMORPHIC, "contrast.kind = 'holomorphic'"))
         )
         if self.kind == HOLOMORPHIC:
-            self.refuse_given(["beta"], "the nudges of 'holomorphic' are complex, and contrast.radius is their size")
             radius = None if self.radius == "auto" else self.radius
             return Contrast(kind=self.kind, points=self.points, radius=radius, order=self.order or 0)
         beta = self.pilot.first_beta if self.beta == "auto" else self.beta

@@ -83,7 +83,7 @@ class TruncatingExecutor(SamplerExecutor):
         return super().collect(job_handle)
 
     def _check_truncation(self, prepared: CircuitStates, job_handle: JobHandle) -> float:
-        measurement = job_handle.request.measurements[0]
+        measurement = max(job_handle.request.measurements, key=lambda own: own.states[-1])
         row = int(measurement.states[-1])
         ((_, circuit, values),) = self._circuits.bound(prepared.program, measurement.paulis, prepared.parameters[[row]])
         lost = discarded_weight(self.truncating, circuit, values[0])

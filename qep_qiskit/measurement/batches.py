@@ -81,12 +81,15 @@ def measure(
 def _with_equal_shots(
     g: int, phases: Sequence[int], shots: int | Sequence[int] | None
 ) -> Iterator[tuple[int, list[int], int | None, int]]:
-    """Yield phases of a group with equal shots: the group, the phases, their shots, and the number of the part."""
+    """Yield phases of a group with equal shots: the group, the phases, their shots, and the number of the part.
+
+    Those with the most shots come first: a calibration in the same job is repeated until it has its shots.
+    """
     if not isinstance(shots, Sequence):
         if len(phases) > 0:
             yield g, list(phases), shots, 0
         return
-    for part, own in enumerate(dict.fromkeys(shots[p] for p in phases)):
+    for part, own in enumerate(sorted({shots[p] for p in phases}, reverse=True)):
         yield g, [p for p in phases if shots[p] == own], own, part
 
 
