@@ -86,7 +86,7 @@ class CountingExecutor:
         shots: Shots so far; on a device every shot prepares its state anew.
         circuits: Bound circuits so far.
         states: Prepared states so far.
-        jobs: Requests so far, one job each.
+        jobs: Jobs so far: one for every request, and one more for each part of a group whose shots differ.
     """
 
     inner: Executor
@@ -100,7 +100,7 @@ class CountingExecutor:
         self.shots += request.num_shots
         self.circuits += request.num_circuits
         self.states += request.prepared.num_states
-        self.jobs += 1
+        self.jobs += 1 + max((measurement.part for measurement in request.measurements), default=0)
         return self.inner.submit(request)
 
     def collect(self, job_handle: JobHandle) -> ShotData:

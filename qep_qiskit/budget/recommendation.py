@@ -68,7 +68,7 @@ class BudgetProblem:
         groups: Names of the groups.
         gradient_length: Length of the gradient, for relative errors.
         samples: Number of samples of a batch.
-        jobs: Requests of one gradient, one job each.
+        jobs: Requests of one gradient; each is one job where all shots are equal.
         steps: Number of steps of the training run.
         checks: Last check of every contrast that was checked.
     """
@@ -80,6 +80,15 @@ class BudgetProblem:
     jobs: int
     steps: int
     checks: Mapping[str, Check] = field(default_factory=dict)
+
+    def jobs_of(self, name: str) -> int:
+        """Return the jobs of one gradient; nudged phases take one for every number of shots that they have.
+
+        Args:
+            name: Name of the contrast.
+        """
+        fractions = Contrast.named(of_sign(name)[0]).shot_fractions
+        return self.jobs - 1 + len(np.unique(fractions.round(9)))
 
     def after(self, name: str, contrasts: MeasuredContrasts, shots: int, total_shots: int) -> BudgetProblem:
         """Return the problem with a check of a contrast in the fit of its bias.
@@ -235,9 +244,9 @@ def for_seconds(budget_problem: BudgetProblem, qpu_seconds: float) -> list[Recom
     """
     require_answerable("--qpu-seconds", qpu_seconds)
     each = estimated_qpu_seconds(1, 0)
-    remaining = qpu_seconds - estimated_qpu_seconds(0, budget_problem.jobs)
     found = []
     for name, pilot in budget_problem.pilots.items():
+        remaining = qpu_seconds - estimated_qpu_seconds(0, budget_problem.jobs_of(name))
         batches = float(pilot.batches.sum()) * budget_problem.samples
         shots = int(remaining / each / batches)
         if shots >= 1:
@@ -310,6 +319,7 @@ def _at(budget_problem: BudgetProblem, name: str, shots: float, beta: float) -> 
     split = None if shot_fractions is None else split_shots(whole, shot_fractions)
     each = np.full(len(pilot.batches), whole) if split is None else np.array(split)
     total = int(each @ pilot.batches) * budget_problem.samples
+    seconds = estimated_qpu_seconds(total, budget_problem.jobs_of(name))
     error = model.error(beta, whole, shot_fractions)
     length = budget_problem.gradient_length if budget_problem.gradient_length > 0 else float("nan")
     low, high = (model.error_quantile(beta, whole, shot_fractions, confidence=end) / length for end in _INTERVAL)
@@ -324,9 +334,9 @@ def _at(budget_problem: BudgetProblem, name: str, shots: float, beta: float) -> 
         relative_error_low=low,
         relative_error_high=high,
         total_shots=total,
-        qpu_seconds=estimated_qpu_seconds(total, budget_problem.jobs),
+        qpu_seconds=seconds,
         run_shots=total * budget_problem.steps,
-        run_qpu_seconds=estimated_qpu_seconds(total, budget_problem.jobs) * budget_problem.steps,
+        run_qpu_seconds=seconds * budget_problem.steps,
         pilot_shots=pilot.shots,
         check=check if check is not None and check.beta == beta else None,
     )

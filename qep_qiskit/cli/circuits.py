@@ -152,8 +152,8 @@ def _phase_name(beta: float, betas: list[float]) -> str:
     if beta == 0.0:
         return "free"
     smallest = min(abs(other) for other in betas if other != 0.0)
-    multiple = round(abs(beta) / smallest)
-    name = "nudged" if multiple == 1 else f"nudged{multiple}x"
+    multiple = f"{abs(beta) / smallest:.3g}"
+    name = "nudged" if multiple == "1" else f"nudged{multiple}x"
     return f"{name}_{'plus' if beta > 0 else 'minus'}"
 
 

@@ -8,9 +8,9 @@ import pytest
 from cases import NO_INPUTS, exact_contrast, random_network
 from reference import fitted_slope
 
-from qep_qiskit.budget.gradient_study import Setting, measure_setting, study_pilot
+from qep_qiskit.budget.gradient_study import CountingExecutor, Setting, measure_setting, study_pilot
 from qep_qiskit.budget.problem import GradientProblem, true_gradient
-from qep_qiskit.budget.recommendation import Recommendation
+from qep_qiskit.budget.recommendation import BudgetProblem, Recommendation
 from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device.pubs import DeviceCircuits
@@ -188,3 +188,19 @@ def test_recommendation_is_written_as_keys():
     )  # fmt: skip
     keys = tomllib.loads(one.toml)["contrast"]
     assert keys == {"kind": "chebyshev", "order": 6, "beta": 0.3}
+
+
+def test_jobs_are_priced():
+    """A gradient of an operator cost is one request: one job for symmetric contrasts, three for six nodes."""
+    problem = BudgetProblem(pilots={}, groups=("Z", "X"), gradient_length=1.0, samples=1, jobs=1, steps=1)
+    assert (problem.jobs_of("symmetric"), problem.jobs_of("chebyshev_6")) == (1, 3)
+    hamiltonian, weights = problem_of(0)
+    counting = CountingExecutor(VectorExecutor(Seeds(0)))
+    estimator = GradientEstimator(
+        hamiltonian=hamiltonian,
+        preparation=ExactPreparation(),
+        contrast=Contrast(kind="chebyshev", order=6, beta=0.3),
+        shots=1000,
+    )
+    run_measurements(estimator.estimate(weights, NO_INPUTS, NO_TARGETS, RequestKey("test", 0)), counting)
+    assert counting.jobs == 3
