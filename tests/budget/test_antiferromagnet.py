@@ -67,16 +67,17 @@ def test_best_nudge_on_the_grid_by_exact_bias_and_variance(shots, best, exact):
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize("signals", ["known", "measured"])
-@pytest.mark.parametrize(("shots", "best"), BEST.items())
-def test_best_nudge_on_the_grid_as_measured(shots, best, signals, problem):
+@pytest.mark.parametrize(
+    ("shots", "signals"), [(10, "measured"), (100, "known"), (1000, "measured"), (10_000, "known")]
+)
+def test_best_nudge_on_the_grid_as_measured(shots, signals, problem):
     """Whether the error signal is known or measured. No neighbours tie: their intervals do not touch the winner's."""
     rows = [
         measure_setting(problem, Setting(contrast="one_sided", beta=beta, shots=shots, signals=signals), 100)
         for beta in GRID
     ]
     winner = min(rows, key=lambda row: row["rmse"])
-    assert winner["beta"] == best
+    assert winner["beta"] == BEST[shots]
     assert all(row["rmse_low"] > winner["rmse_high"] for row in rows if row is not winner)
 
 
@@ -115,6 +116,6 @@ def test_error_bars_hold_with_the_noise_of_the_signal_and_not_without(problem):
 @pytest.mark.deep
 def test_error_bars_of_the_one_sided_contrast_hold(problem):
     """Its signal is read from the very free phase that it subtracts, and most of the noise cancels here."""
-    found = estimates(problem, Contrast(kind="one_sided", beta=0.5), 4000, 1500)
+    found = estimates(problem, Contrast(kind="one_sided", beta=0.5), 4000, 600)
     gradients = np.array([one.gradient for one in found])
     assert variance_p_value(gradients, np.mean([one.variance for one in found], axis=0)) > LIMIT

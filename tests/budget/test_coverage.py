@@ -21,7 +21,7 @@ from qep_qiskit.preparation import ExactPreparation
 
 pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning")
 
-SHOTS, BETA, REPEATS = 1000, 0.6, 2500
+SHOTS, BETA, REPEATS = 1000, 0.6, 1200
 
 
 @pytest.fixture(scope="module")

@@ -170,7 +170,7 @@ def test_exact_errors_are_those_of_repeats(kind, published):
 @pytest.mark.deep
 @every_kind
 @pytest.mark.parametrize("shots", SHOTS)
-@pytest.mark.parametrize("name", ["published", "fresh"])
+@pytest.mark.parametrize("name", [pytest.param("published", marks=pytest.mark.slow), "fresh"])
 def test_nudges_of_pilots_cost_little(kind, shots, name, request):
     """At most a sixth more error than at the optimum, in the median of networks."""
     networks = request.getfixturevalue(name)

@@ -23,7 +23,7 @@ SMALL = {
 }
 TABLES = ("gradient.csv", "comparison.csv")
 # Long enough to be caught at work: many cheap points.
-LONG = ("--set", "budget.repeats=60", "--study", "gradient")
+LONG = ("--set", "budget.repeats=25", "--study", "gradient")
 
 
 def words(**changes):

@@ -94,8 +94,8 @@ def test_a_device_run_on_a_full_disk_pays_for_nothing_twice(
 
 
 @pytest.mark.deep
-def test_a_study_on_a_full_disk_is_one_line_and_goes_on_later(here, qep, tiny_disk):
-    disk, words = tiny_disk(8192), ("--set", "budget.repeats=10", "--set", "budget.shots=[10,100]", "--jobs", 1)
+def test_a_study_on_a_full_disk_is_one_line_and_goes_on_later(here, one_figure, qep, tiny_disk):
+    disk, words = tiny_disk(8192), ("--set", "budget.repeats=4", "--set", "budget.shots=[10,100]", "--jobs", 1)
     whole = ("budget", "exact.toml", "--study", "gradient", *words, "--out", disk / "study")
     for kilobytes in (0, 16, 400):
         fill(disk, kilobytes)

@@ -243,7 +243,7 @@ class TestAdaptiveShots:
     def test_shot_noise_does_not_bias_the_signal(self, rng):
         """Where a squared gradient is mostly noise, the product of two is the squared true contrast."""
         estimator, weights = estimator_of(rng, shots=20)
-        trainable, tally, repeats = np.ones(len(weights), dtype=bool), SignalTally(), 3000
+        trainable, tally, repeats = np.ones(len(weights), dtype=bool), SignalTally(), 1000
         for step in range(repeats + 1):
             work = estimator.estimate(weights, NO_INPUTS, NO_INPUTS, RequestKey("t", step))
             tally = tally.after(run_measurements(work, VectorExecutor(Seeds(0)))[0], trainable, 10 * repeats)

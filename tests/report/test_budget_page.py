@@ -63,11 +63,6 @@ def few_figures(patch, count):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return written(tmp_path_factory.mktemp("whole"))
-
-
-@pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         few_figures(patch, 2)
@@ -75,7 +70,11 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.deep
-def test_every_figure_is_saved_for_screen_and_print(whole):
+def test_every_figure_is_saved_for_screen_and_print(tmp_path, monkeypatch):
+    """Drawn and laid out; of the pictures only the files are there."""
+    for module in ("report.style", "budget.report.page"):
+        monkeypatch.setattr(f"qep_qiskit.{module}.figure_bytes", lambda figure, kind: kind.encode())
+    whole = written(tmp_path)
     names = [chart.name for chart in budget_charts(**STUDIES)]
     assert len(names) == 8
     expected = {f"{name}.{kind}" for name in names for kind in ("png", "pdf")} | {"index.html", "gradient & more.csv"}
@@ -129,15 +128,18 @@ def test_warnings_have_a_section_where_there_are_any(tmp_path):
 
 
 @pytest.mark.deep
-def test_equal_rows_give_equal_files(whole, tmp_path):
+def test_equal_rows_give_equal_files(folder, tmp_path, monkeypatch):
+    """Each figure by itself: test_style.py."""
+    few_figures(monkeypatch, 2)
     written(tmp_path)
-    for path in whole.iterdir():
+    for path in folder.iterdir():
         assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
 
 
 @pytest.mark.deep(but=["comparison"])
 @pytest.mark.parametrize("study", STUDIES)
-def test_a_study_alone(study, tmp_path):
+def test_a_study_alone(study, tmp_path, monkeypatch):
+    few_figures(monkeypatch, 1)
     write_budget_report(tmp_path, {"name": "alone"}, **{study: STUDIES[study]})
     page = Page((tmp_path / "index.html").read_text())
     assert "figures" in page.ids
@@ -158,7 +160,11 @@ def test_a_study_alone(study, tmp_path):
     ],
     ids=["one point", "one level", "one beta", "bare rows"],
 )
-def test_few_points_and_missing_values(rows, tmp_path):
+def test_few_points_and_missing_values(rows, tmp_path, monkeypatch):
+    charts = budget_charts(gradient=rows)
+    for chart in charts:
+        chart.draw(8.4).draw_without_rendering()
+    few_figures(monkeypatch, 1)
     tables = write_budget_report(tmp_path, {}, gradient=rows)
     assert len(tables) == 1
     assert "figures" in Page((tmp_path / "index.html").read_text()).ids
