@@ -20,8 +20,19 @@ from qep_qiskit.continuous.collapse import warn_of_collapse
 from qep_qiskit.continuous.complex_nudges import equilibrium_values
 from qep_qiskit.continuous.coordinates import CoordinateGroup, coordinates_of
 from qep_qiskit.continuous.elastic import PotentialEnergy
+from qep_qiskit.continuous.equilibrium_search import (
+    FLAT,
+    apart,
+    count_of_floppy_modes,
+    dangles,
+    is_minimum,
+    minimised,
+    polished,
+    slopes_along,
+    softest,
+    solved,
+)
 from qep_qiskit.continuous.states import ClassicalPositions
-from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError, FloppyModesWarning
 from qep_qiskit.core.jobs import in_processes, one_blas_thread
 from qep_qiskit.core.limits import Positive, check_limits
@@ -31,13 +42,8 @@ from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamil
 from qep_qiskit.preparation.resolution import WANTED, Hidden, contrast_error, size_of
 
 _WARM_START = "resting"
-_DENSE_UP_TO = 400
-_NEWTON_STEPS = 8
 _FORCE_TOLERANCE = 1e-10
 _ROUNDING = 1e-15
-_FLAT = 1e-9
-_UNSEEN = 1e-6  # slope of a term along a floppy mode, by the largest along the stiffest mode
-_TOUCHING = 1e-9
 _NO_FORCE = 1e-13
 _NUDGES_ON_THE_WAY = 4
 
@@ -152,7 +158,7 @@ class EquilibriumPreparation:
     def _refined(self, family: HamiltonianFamily, sample: int, free: NDArray, needed: float) -> NDArray[np.float64]:
         """Return a free point whose residual force is as small as the nudge requires."""
         potential = _potential(family, sample, 0.0)
-        return potential.points(_polished(potential, free.ravel()[potential.moving], self._aim(potential, needed)))
+        return potential.points(polished(potential, free.ravel()[potential.moving], self._aim(potential, needed)))
 
     def _followed(
         self, family: HamiltonianFamily, sample: int, beta: float, free: NDArray, needed: float
@@ -178,14 +184,14 @@ class EquilibriumPreparation:
     ) -> NDArray[np.float64]:
         """Return the equilibrium that the search reaches from the initial point."""
         potential = _potential(family, sample, beta)
-        moving = _apart(potential, begin.ravel()[potential.moving])
+        moving = apart(potential, begin.ravel()[potential.moving])
         aim, target = self._aim(potential, needed), (self.tolerance or _FORCE_TOLERANCE) * potential.scale
         if self.critical_point == "minimum":
-            near = _polished(potential, moving, aim)
-            moving = near if _is_minimum(potential, near, target) else _minimised(potential, moving, target)
+            near = polished(potential, moving, aim)
+            moving = near if is_minimum(potential, near, target) else minimised(potential, moving, target)
         else:
             moving = scipy.optimize.root(potential.gradient, moving, jac=potential.dense_hessian, tol=1e-10).x
-        moving = _polished(potential, moving, aim)
+        moving = polished(potential, moving, aim)
         self._check(potential, moving, target, beta)
         return potential.points(moving)
 
@@ -198,15 +204,15 @@ class EquilibriumPreparation:
                 why = f"at beta = {beta:.4g} the nudge may overcome the springs; give a smaller contrast.beta"
             raise ConfigError(f"the elastic network finds no equilibrium: a force of {force:.3g} is left; {why}")
         hessian = potential.hessian(moving)
-        lowest, highest, mode = _softest(hessian)
-        is_flat = abs(lowest) <= _FLAT * highest
-        if (is_flat and not _dangles(potential, moving)) or (
-            self.critical_point == "minimum" and lowest < -_FLAT * highest
+        lowest, highest, mode = softest(hessian)
+        is_flat = abs(lowest) <= FLAT * highest
+        if (is_flat and not dangles(potential, moving)) or (
+            self.critical_point == "minimum" and lowest < -FLAT * highest
         ):
             coordinate = int(potential.coordinate_layout.moving_coordinates[np.abs(mode).argmax()])
             raise ConfigError(
                 f"network: {potential.coordinate_layout.name(coordinate)} is free to drift in the equilibrium at "
-                f"beta = {beta:.4g}, which has {_count_of_floppy_modes(hessian, highest)} and is not unique; clamp "
+                f"beta = {beta:.4g}, which has {count_of_floppy_modes(hessian, highest)} and is not unique; clamp "
                 "another atom, anchor it, or add springs"
             )
 
@@ -219,7 +225,7 @@ class EquilibriumPreparation:
             "atoms of the elastic network move at no cost, but no output and no weight's energy depends on where they "
             "are: the gradient is that of the others. Anchor or clamp them, or add springs, to make the equilibrium "
             "unique",
-            affected=sum(_dangles(*both) for both in zip(potentials, moving, strict=True)),
+            affected=sum(dangles(*both) for both in zip(potentials, moving, strict=True)),
             of=family.num_samples,
             severity="warning",
         )
@@ -282,25 +288,9 @@ class EquilibriumPreparation:
             coordinates = potential.coordinate_layout.moving_coordinates
             moving = points.ravel()[coordinates]
             force = potential.gradient(moving) - nudged.gradient(moving)
-            slopes = _slopes(potential, moving, _solved(potential.hessian(moving), force))
+            slopes = slopes_along(potential, moving, solved(potential.hessian(moving), force))
             found.append(np.concatenate([slopes, *(np.zeros(group.num_terms) for group in groups[1:])]))
         return np.array(found)
-
-
-def _dangles(potential: PotentialEnergy, moving: NDArray) -> bool:
-    """Whether there are floppy modes on which nothing depends: no term of H or C changes along any of them.
-
-    The response of all relevant terms is then that of the other modes. Full spectra are computed for few coordinates
-    only.
-    """
-    if len(moving) > _DENSE_UP_TO:
-        return False
-    values, modes = np.linalg.eigh(potential.dense_hessian(moving))
-    flat = np.abs(values) <= _FLAT * np.abs(values).max()
-    if not flat.any() or flat.all():
-        return False
-    slopes = [_slopes(potential, moving, mode) for mode in modes.T[[*np.flatnonzero(flat), -1]]]
-    return bool(np.abs(slopes[:-1]).max() <= _UNSEEN * np.abs(slopes[-1]).max())
 
 
 def _stable_up_to(family: HamiltonianFamily, sample: int, points: NDArray) -> float:
@@ -309,18 +299,10 @@ def _stable_up_to(family: HamiltonianFamily, sample: int, points: NDArray) -> fl
     moving = points.ravel()[without.moving]
     stiffness = without.dense_hessian(moving)
     values, modes = np.linalg.eigh(stiffness)
-    modes = modes[:, np.abs(values) > _FLAT * np.abs(values).max()]
+    modes = modes[:, np.abs(values) > FLAT * np.abs(values).max()]
     stiffness, change = (modes.T @ matrix @ modes for matrix in (stiffness, with_it.dense_hessian(moving) - stiffness))
     largest = float(np.abs(np.linalg.eigvals(np.linalg.solve(stiffness, change))).max(initial=0.0))
     return 1.0 / largest if largest > 0.0 else np.inf
-
-
-def _slopes(potential: PotentialEnergy, moving: NDArray, along: NDArray) -> NDArray[np.float64]:
-    """Return the derivatives of all terms along a direction of the coordinates that move."""
-    points = potential.points(moving)
-    moved = np.zeros(points.size)
-    moved[potential.moving] = along
-    return potential.group.slopes(points, moved.reshape(points.shape))
 
 
 def _force_of_nudge(family: HamiltonianFamily, sample: int, points: NDArray) -> NDArray[np.float64]:
@@ -333,79 +315,3 @@ def _force_of_nudge(family: HamiltonianFamily, sample: int, points: NDArray) -> 
 
 def _potential(family: HamiltonianFamily, sample: int, beta: float) -> PotentialEnergy:
     return PotentialEnergy.of(coordinates_of(family.groups), family.free[sample] + beta * family.nudge[sample])
-
-
-def _apart(potential: PotentialEnergy, moving: NDArray) -> NDArray[np.float64]:
-    """Return the point, displaced slightly where atoms coincide: a spring with a rest length has no direction there."""
-    pairs = potential.group.pairs
-    arms = pairs.vectors(potential.points(moving))[pairs.is_root]
-    if not np.any(np.square(arms).sum(axis=1) < _TOUCHING**2):
-        return moving
-    return moving + 0.01 * np.random.default_rng(0).standard_normal(moving.shape)
-
-
-def _is_minimum(potential: PotentialEnergy, moving: NDArray, target: float) -> bool:
-    """Whether Newton steps alone have reached a minimum, as they do from a nearby point."""
-    if not np.linalg.norm(potential.gradient(moving)) <= target:
-        return False
-    lowest, highest, _ = _softest(potential.hessian(moving))
-    return lowest > -_FLAT * highest
-
-
-def _minimised(potential: PotentialEnergy, moving: NDArray, target: float) -> NDArray[np.float64]:
-    """Return a minimum found by scipy.
-
-    The method uses full second derivatives for few coordinates, and matrix-vector products for many.
-    """
-    few = len(moving) <= _DENSE_UP_TO
-    second = {"hess": potential.dense_hessian} if few else {"hessp": lambda at, along: potential.hessian(at) @ along}
-    return scipy.optimize.minimize(
-        potential.value,
-        moving,
-        jac=potential.gradient,
-        method="trust-exact" if few else "trust-krylov",
-        options={"gtol": max(target, 1e-8 * target / 1e-10), "maxiter": 2000},
-        **second,
-    ).x
-
-
-def _polished(potential: PotentialEnergy, moving: NDArray, target: float) -> NDArray[np.float64]:
-    """Apply Newton steps as long as they reduce the force."""
-    force = potential.gradient(moving)
-    for _ in range(_NEWTON_STEPS):
-        if np.linalg.norm(force) <= target or not np.isfinite(force).all():
-            break
-        trial = moving - _solved(potential.hessian(moving), force)
-        found = potential.gradient(trial)
-        if not np.linalg.norm(found) < np.linalg.norm(force):
-            break
-        moving, force = trial, found
-    return moving
-
-
-def _solved(matrix: scipy.sparse.csr_array, right: NDArray) -> NDArray[np.float64]:
-    """Return the solution, or that of least norm for a singular matrix: no displacement along floppy modes."""
-    if matrix.shape[0] <= _DENSE_UP_TO:
-        return np.linalg.lstsq(matrix.toarray(), right, rcond=_FLAT)[0]
-    return scipy.sparse.linalg.splu(matrix.tocsc()).solve(right)
-
-
-def _count_of_floppy_modes(hessian: scipy.sparse.csr_array, highest: float) -> str:
-    """Return, as text, the number of directions in which an equilibrium moves at no cost."""
-    if hessian.shape[0] > _DENSE_UP_TO:
-        return "floppy modes"
-    count = int((np.linalg.eigvalsh(hessian.toarray()) <= _FLAT * highest).sum())
-    return amount(count, "floppy mode")
-
-
-def _softest(hessian: scipy.sparse.csr_array) -> tuple[float, float, NDArray[np.float64]]:
-    """Return the lowest eigenvalue, the one of largest size, and the mode of the lowest."""
-    if hessian.shape[0] <= _DENSE_UP_TO:
-        values, modes = np.linalg.eigh(hessian.toarray())
-        place = int(np.abs(values).argmin()) if values[0] > 0.0 else 0
-        return float(values[place]), float(np.abs(values).max()), modes[:, place]
-    highest = float(scipy.sparse.linalg.eigsh(hessian, k=1, which="LM", return_eigenvectors=False)[0])
-    start = np.ones(hessian.shape[0])
-    below = -1e-6 * abs(highest)
-    values, modes = scipy.sparse.linalg.eigsh(hessian.tocsc(), k=1, sigma=below, which="LM", v0=start)
-    return float(values[0]), abs(highest), modes[:, 0]
