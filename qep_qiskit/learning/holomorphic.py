@@ -18,8 +18,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.errors import ConfigError, NudgeError
+from qep_qiskit.core.errors import ConfigError, NudgeBeyondGapWarning, NudgeError
 from qep_qiskit.core.short_repr import short_repr
+from qep_qiskit.core.warning_log import warn
 from qep_qiskit.learning.contrast import HOLOMORPHIC
 from qep_qiskit.learning.diagnostics import Diagnostics
 from qep_qiskit.learning.free_phase import FreePhase
@@ -36,6 +37,7 @@ _ROUNDING = 100.0 * _EPS  # of the largest coefficient, below which the others a
 _FEWEST_RATIOS = 2
 _DOUBTFUL = 1.25  # estimated rho over the radius, below which rho is estimated anew from a circle inside
 _WELL_INSIDE = 0.5
+_TRUNCATED, _GOOD = 0.01, 1e-3  # relative errors by truncation: of a warning, and of the radius that it names
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -127,6 +129,7 @@ class HolomorphicEstimator(GradientEstimator):
         limits = self._complex.analytic_radius(family, first.prepared_states)
         series = self._series(family, first, self._radius(family, limits))
         reached = self._convergence_radii(family, first, series, limits)
+        _warn_of_truncation(series, reached)
         per_sample = hamiltonian.jacobian(batch.weights, batch.inputs).pull_back(series.derivative)
         return MeasuredGradient(
             parts=[_exactly(per_sample.mean(axis=0), len(self.measurement_plan.groups))],
@@ -185,6 +188,30 @@ class HolomorphicEstimator(GradientEstimator):
                 f"{_WELL_INSIDE * nearest:.2g} or 'auto'"
             )
         return found
+
+
+def _warn_of_truncation(series: CircleSeries, reached: NDArray) -> None:
+    """Warn where the error of the Fourier coefficients, of order (radius / rho)^points, is large."""
+    known = reached[np.isfinite(reached)]
+    points = series.coefficients.shape[1]
+    errors = (series.radius / known) ** points
+    affected = int((errors > _TRUNCATED).sum())
+    detail = ""
+    if affected:
+        wanted = float(known.min()) * _GOOD ** (1.0 / points)
+        detail = (
+            f"radius {series.radius:.3g} of rho = {known.min():.3g}, an error of about {errors.max():.0%}; a radius of "
+            f"{wanted:.2g} leaves {_GOOD:g}"
+        )
+    warn(
+        NudgeBeyondGapWarning,
+        "the circle of complex nudges is near the nearest exceptional point, and its points are too few: the gradient "
+        "is off by about (radius / rho)^points. Use a smaller contrast.radius, or 'auto', or more contrast.points",
+        detail=detail,
+        affected=affected,
+        of=len(reached),
+        severity="warning",
+    )
 
 
 def _exactly(gradient: NDArray, groups: int) -> Derivative:

@@ -6,12 +6,13 @@ from cases import NO_INPUTS, SMALL_GRAPHS, random_network
 from oscillators import three_oscillators, with_squared_error
 from qiskit.quantum_info import SparsePauliOp
 from reference import fitted_slope
+from warned import warns
 
 from qep_qiskit.continuous.equilibrium import EquilibriumPreparation
 from qep_qiskit.continuous.executor import CoordinateExecutor
 from qep_qiskit.continuous.oscillators import GaussianPreparation
 from qep_qiskit.continuous.springs import SpringNetwork
-from qep_qiskit.core.errors import ConfigError, NudgeError
+from qep_qiskit.core.errors import ConfigError, NudgeBeyondGapWarning, NudgeError
 from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
@@ -31,6 +32,7 @@ from qep_qiskit.preparation import (
     WarmStart,
 )
 
+large_circles = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning")
 KEY, NO_TARGETS = RequestKey("test", 0), np.zeros((1, 0))
 
 
@@ -86,6 +88,7 @@ def test_one_spin_is_its_closed_form():
     assert found.diagnostics.weyl_beta == pytest.approx(np.hypot(field, bias), rel=1e-9)
 
 
+@large_circles
 @pytest.mark.parametrize(
     ("points", "b", "figure"), [(4, 0.25, 6e-4), (4, 0.5, 9e-3), (8, 0.25, 7e-7), (8, 0.5, 2e-4), (8, 0.75, 5e-3)]
 )
@@ -96,6 +99,7 @@ def test_errors_on_random_networks(points, b, figure):
     assert 0.5 < found / figure < 2.0
 
 
+@large_circles
 def test_error_falls_as_the_radius_over_the_distance_to_the_exceptional_point():
     """A fit of b^N at N = 6, and of (b/rho)^N at b = rho/2 with the estimated rho."""
     problem, unit = random_problem(4)
@@ -197,6 +201,15 @@ def test_a_circle_past_the_exceptional_point_is_refused_with_one_that_works():
     assert "\n" not in str(caught.value)
     advised = float(str(caught.value).split("contrast.radius = ")[1].split()[0])
     assert error(problem, radius=advised, points=16) < 1e-4
+
+
+def test_a_circle_of_too_few_points_is_warned_of_with_a_radius_that_works():
+    problem, unit = random_problem(5)
+    with warns(NudgeBeyondGapWarning, "too few", detail="a radius of .* leaves 0.001") as given:
+        found = error(problem, radius=0.9 * unit, points=6)
+    assert found > 0.01
+    advised = float(given[0].detail.split("a radius of ")[1].split()[0])
+    assert 1e-4 < error(problem, radius=advised, points=6) < 3e-3
 
 
 @pytest.mark.parametrize(
