@@ -76,7 +76,7 @@ CHOICES = [
     ("execution.mitigation.extrapolation='cubic'", "extrapolation: expected 'linear' or 'polynomial', got 'cubic'"),
     ("execution.mitigation.redout='none'", "did you mean 'readout'?"),
     ("cost={kind='magic'}", "cost.kind: expected one of 'loss', 'operator', got 'magic'"),
-    ("update.kind='sgd'", "update.kind: expected 'gradient_descent', 'momentum' or 'adam'"),
+    ("update.kind='sgd'", "update.kind: expected 'gradient_descent', 'momentum', 'adam' or 'agnostic'"),
     ("update.learning_rate=0", "update.learning_rate: expected more than 0"),
     ("training.epochs=0", "training.epochs: expected at least 1"),
     ("training.batch_size=0", "training.batch_size: expected at least 1"),
