@@ -11,14 +11,22 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from qep_qiskit.core.memory import available_bytes
+
 FillsRows: TypeAlias = Callable[[slice, NDArray], None]
 """A function that writes the rows of a slice of an array."""
 
 _SHARED_FILES = "/dev/shm"
+_COPIES = 3  # of an array: itself, the shared one, and what the workers need
 
 
 def has_space_to_share(num_bytes: int) -> bool:
-    """Return whether shared memory holds twice this size; a container may have 64 MiB, and to write more is a crash."""
+    """Return whether shared memory holds twice this size; a container may have 64 MiB, and to write more is a crash.
+
+    An array and its shared copy must also fit in the memory of the machine.
+    """
+    if _COPIES * num_bytes > available_bytes():
+        return False
     if not os.path.isdir(_SHARED_FILES):
         return True  # macOS and Windows keep it elsewhere, without a limit of its own
     space = os.statvfs(_SHARED_FILES)
