@@ -68,6 +68,7 @@ def errors():
     )
 
 
+@pytest.mark.deep(but=["6-0.5-4e-05"])
 @pytest.mark.parametrize(
     ("order", "b", "error"), [(4, 0.25, 7e-5), (4, 0.5, 1e-3), (6, 0.25, 7e-7), (6, 0.5, 4e-5), (6, 0.75, 3e-4)]
 )
@@ -76,6 +77,7 @@ def test_errors_on_random_networks(errors, order, b, error):
     assert 0.5 < np.median(errors("chebyshev", order, b)) / error < 2.0
 
 
+@pytest.mark.deep(but=["4"])
 @pytest.mark.parametrize("order", [4, 6])
 def test_bias_falls_with_the_number_of_nodes(errors, order):
     betas = np.array([0.15, 0.2, 0.3])
@@ -154,6 +156,7 @@ def test_jobs_of_a_device_have_equal_shots():
     assert sum(job.executions for job in jobs) == 8000
 
 
+@pytest.mark.deep
 @pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning")
 def test_pilot_and_points_of_a_study():
     """Of ten billion shots a pilot knows bias and noise to a few percent, and repeated points agree with it."""

@@ -89,6 +89,7 @@ def test_one_spin_is_its_closed_form():
 
 
 @large_circles
+@pytest.mark.deep(but=["8-0.5-0.0002"])
 @pytest.mark.parametrize(
     ("points", "b", "figure"), [(4, 0.25, 6e-4), (4, 0.5, 9e-3), (8, 0.25, 7e-7), (8, 0.5, 2e-4), (8, 0.75, 5e-3)]
 )
@@ -174,6 +175,7 @@ def test_oscillators_of_the_anchor():
     assert wide.diagnostics.convergence_radius == pytest.approx(wide.diagnostics.weyl_beta, rel=0.1)
 
 
+@pytest.mark.deep
 def test_elastic_networks_with_rest_lengths(rng):
     network = SpringNetwork(
         graph=complete(4),
