@@ -4,7 +4,7 @@
 
 One step on exclusive or, a batch of four samples, a squared loss on the expectation of one qubit, equally many shots
 for every circuit. The models differ: QEP trains the weights of a Hamiltonian, the others train the angles of a circuit
-(two inputs as RY angles on all qubits, then `real_amplitudes` with two repetitions), about as many numbers of each.
+(two inputs as RY angles on all qubits, then `real_amplitudes` with two repetitions).
 PennyLane and qiskit-machine-learning run as they come: what they send to a device is counted by PennyLane's tracker,
 and by a simulator that counts what it is given. Steps of finite differences and SPSA are 0.5, because the defaults of
 PennyLane (1e-7 and 1e-5) and qiskit-machine-learning (1e-6) are for exact expectations.
