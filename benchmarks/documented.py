@@ -357,7 +357,9 @@ def filled(text: str, results: Mapping[str, Any], *, toml: bool) -> str:
         first, *more = (value_at(results, key) for key in match["key"].split("+"))
         lines = [*first, *(line for other in more for line in other[1:])]
         if match["format"] == "list":
-            lines = [fill(line, 118, initial_indent="* ", subsequent_indent="  ") for line in lines]
+            lines = [
+                fill(line, 118, initial_indent="* ", subsequent_indent="  ", break_on_hyphens=False) for line in lines
+            ]
         elif match["format"] == "text":
             lines = ["```", *lines, "```"]
         else:
