@@ -36,7 +36,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from math import isfinite
 from pathlib import Path
@@ -259,6 +259,7 @@ DOCUMENTED: dict[str, Documented] = {
         files={"learning_curve.png": "docs/iris_learning_curve.png"},
     ),
     **{name: train(name) for name in _TRAINED},
+    "dmrg_57": replace(train("dmrg_57", "execution.jobs=2"), takes_long=True),
     "iris_aer": train("iris", "execution.backend=aer"),
     "digits_aer": train("digits", "execution.backend=aer"),
     "phase_sensor": train("phase_sensor", "training.epochs=18"),
@@ -298,6 +299,7 @@ DOCUMENTED: dict[str, Documented] = {
     "binding": benchmark("binding"),
     "contrasts": benchmark("contrasts"),
     "digits_layer": benchmark("digits_layer"),
+    "distant_votes": benchmark("distant_votes"),
     "gaussian_atoms": benchmark("gaussian_atoms", "32", "55"),
     "neural_response": benchmark("neural_response"),
     "noise_floor": benchmark("noise_floor", "fake_manila", "fake_torino", "--spins", "4"),

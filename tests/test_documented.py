@@ -97,3 +97,13 @@ def test_results_of_comparisons_keep_how_they_were_made_and_are_filled_in(tmp_pa
     (tmp_path / "bare.csv").write_text("a,b\n1,2\n")
     with pytest.raises(stored.DataError, match="expected lines '# date"):
         stored.read_results(tmp_path / "bare.csv")
+
+
+def test_the_figure_of_signals_by_distance_shows_the_stored_table(monkeypatch):
+    monkeypatch.syspath_prepend(str(documented.ROOT / "benchmarks"))
+    _, *rows = table = documented.load()["signal_by_distance"]["table"]
+    left, right = importlib.import_module("signal_by_distance").drawn(table).axes
+    gradient, error = (line.get_ydata().tolist() for line in left.lines)
+    assert gradient == [float(row[2]) for row in rows]
+    assert error == [float(row[3]) for row in rows]
+    assert right.lines[0].get_ydata().tolist() == [float(row[4]) for row in rows]
