@@ -1,5 +1,6 @@
 """Numbers of README, docs and config comments are those of the stored results, and these are of today's settings."""
 
+import importlib
 import importlib.util
 import re
 import sys
