@@ -234,8 +234,11 @@ def parser() -> argparse.ArgumentParser:
 
 def main(words: Sequence[str] | None = None) -> int:
     options = parser().parse_args(words)
-    shown = [word if word != str(options.data) else "DIR" for word in (sys.argv[1:] if words is None else words)]
-    command = shlex.join(["python", "-m", "benchmarks.peers.classification", *shown])
+    given = sys.argv[1:] if words is None else list(words)
+    named = {str(options.data): "DIR", str(options.published): "PUBLISHED", str(options.out): "OUT"}
+    command = shlex.join(
+        ["python", "-m", "benchmarks.peers.classification", *(named.get(word, word) for word in given)]
+    )
     warnings.simplefilter("ignore", QepWarning)
     try:
         found = run(options)
