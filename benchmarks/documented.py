@@ -5,6 +5,7 @@
     python benchmarks/documented.py --all [--long]     run everything
     python benchmarks/documented.py iris budget_xor    run these
     python benchmarks/documented.py --fill             run nothing, fill in all texts
+    python benchmarks/documented.py size_study --keep DIR    a study that was stopped goes on from its points in DIR
 
 A number in a Markdown file is followed by ``<!--= key format -->``, and one in a comment of a config by
 ``[= key format]``; the key is a path in docs/results.json and the format Python's, with an M behind it for millions.
@@ -36,6 +37,7 @@ import tempfile
 import time
 import tomllib
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from math import isfinite
@@ -443,17 +445,31 @@ def fill_in(results: Mapping[str, Any]) -> None:
             print(f"filled in {path.relative_to(ROOT)}")
 
 
+def folder_of(name: str, keep: Path | None) -> AbstractContextManager[str | Path]:
+    """Where a command writes: a folder of its own that stays, or a temporary one.
+
+    Args:
+        name: Name of the result.
+        keep: Folder of the folders that stay; None for a temporary one.
+    """
+    if keep is None:
+        return tempfile.TemporaryDirectory()
+    (keep / name).mkdir(parents=True, exist_ok=True)
+    return nullcontext((keep / name).absolute())
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", choices=[[], *DOCUMENTED], help="results to make")
     parser.add_argument("--all", action="store_true", help="make all results")
     parser.add_argument("--long", action="store_true", help="make what takes long, too")
     parser.add_argument("--fill", action="store_true", help="make none")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="folder that keeps what the commands write")
     options = parser.parse_args()
     results = load()
     names = list(DOCUMENTED) if options.all else [] if options.fill else stale(results)
     for name in options.names or [one for one in names if options.long or not DOCUMENTED[one].takes_long]:
-        with tempfile.TemporaryDirectory() as folder:
+        with folder_of(name, options.keep) as folder:
             found = DOCUMENTED[name].run(Path(folder))
         made = {
             "settings": DOCUMENTED[name].settings(),

@@ -108,3 +108,14 @@ def test_the_figure_of_signals_by_distance_shows_the_stored_table(monkeypatch):
     assert gradient == [float(row[2]) for row in rows]
     assert error == [float(row[3]) for row in rows]
     assert right.lines[0].get_ydata().tolist() == [float(row[4]) for row in rows]
+
+
+def test_a_long_study_goes_on_in_a_folder_that_stays(tmp_path):
+    for _ in range(2):
+        with documented.folder_of("size_study", tmp_path / "kept") as folder:
+            assert folder == tmp_path / "kept" / "size_study"
+            (folder / "points.jsonl").touch()
+    with documented.folder_of("size_study", None) as other:
+        pass
+    assert (folder / "points.jsonl").exists()
+    assert not Path(other).exists()
