@@ -53,6 +53,11 @@ _STILL_TEXT = (
     "the gradient is exactly zero although the cost is not: the nudge moves no state. Raise contrast.beta (classical "
     "spins respond above a threshold only), keep network.fields.minimum above zero, or connect outputs and inputs"
 )
+_ONE_STATE_TEXT = (
+    "the gradient is exactly zero: the outputs are the same for all samples, as of one state, and the nudge is below "
+    "the gap to the next state. Raise contrast.beta, start from smaller weights or larger inputs so that samples "
+    "differ, or connect outputs and inputs"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,7 +104,10 @@ class GradientMonitor(JsonRecord):
     """Sums over the gradients of a run, for the trainable weights.
 
     Args:
-        zeros: Number of successive steps, up to now, whose gradient was exactly zero although the cost was not.
+        zeros: Number of steps whose gradient was exactly zero although the cost was not, since the last gradient that
+            was not zero.
+        common: Outputs that all samples of these steps share, shape (outputs,); empty where samples differ, or where
+            outputs are not known.
         total: Sum of the gradients of complete windows, shape (weights,); empty before the first step.
         total_noise: Expected squared length of `total` by noise alone.
         window: Sum of the gradients of the current window, shape (weights,).
@@ -112,6 +120,7 @@ class GradientMonitor(JsonRecord):
     """
 
     zeros: int = 0
+    common: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     total: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     total_noise: float = 0.0
     window: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
@@ -133,13 +142,14 @@ class GradientMonitor(JsonRecord):
             per_epoch: Number of steps in an epoch.
             steps: Number of steps in the run.
         """
-        zeros = self.zeros + 1 if _is_dead(estimate, trainable) else 0
+        dead, still = _is_dead(estimate, trainable), _is_zero(estimate, trainable)
+        zeros = self.zeros + dead if still else 0  # a batch that is right ends no series: others may still be wrong
+        common = _common_outputs(estimate, self.common if self.zeros else None) if zeros else np.zeros(0)
         enough = min(max(_MOST_ZEROS, per_epoch), max(2, steps))
-        warn_of_zeros = zeros if zeros == enough else int(zeros > enough)
+        warn_of_zeros = dead * (zeros if zeros == enough else int(zeros > enough))
         if warn_of_zeros:
-            warn(
-                DeadGradientWarning, _why_dead(estimate), detail=f"for {amount(zeros, 'step')}", affected=warn_of_zeros
-            )
+            detail = f"for {amount(zeros, 'step')}{_threshold(estimate)}"
+            warn(DeadGradientWarning, _why_dead(estimate, common, steps=zeros), detail=detail, affected=warn_of_zeros)
         gradient = np.where(trainable, estimate.gradient, 0.0)
         known = (
             self if self.window.size else replace(self, window=np.zeros_like(gradient), total=np.zeros_like(gradient))
@@ -147,6 +157,7 @@ class GradientMonitor(JsonRecord):
         longer = replace(
             known,
             zeros=zeros,
+            common=common,
             window=known.window + gradient,
             window_noise=known.window_noise + _noise_of(estimate, trainable),
             squares=known.squares + float(gradient @ gradient),
@@ -183,6 +194,7 @@ class GradientMonitor(JsonRecord):
             highest = self.losses
         return GradientMonitor(
             zeros=self.zeros,
+            common=self.common,
             total=total,
             total_noise=noise,
             squares=self.squares,
@@ -204,7 +216,8 @@ def check_estimate(estimate: GradientEstimate, trainable: NDArray[np.bool_]) -> 
         trainable: Mask of the trainable weights, shape (weights,).
     """
     if _is_dead(estimate, trainable):
-        warn(DeadGradientWarning, _why_dead(estimate), severity="warning")
+        text = _why_dead(estimate, _common_outputs(estimate, None), steps=1)
+        warn(DeadGradientWarning, text, detail=_threshold(estimate).removeprefix("; "), severity="warning")
         return
     gradient, noise = np.where(trainable, estimate.gradient, 0.0), _noise_of(estimate, trainable)
     square_error = np.sqrt(2.0 * np.square(np.nan_to_num(estimate.variance[trainable])).sum())
@@ -215,14 +228,37 @@ def check_estimate(estimate: GradientEstimate, trainable: NDArray[np.bool_]) -> 
 
 def _is_dead(estimate: GradientEstimate, trainable: NDArray) -> bool:
     """Whether the gradient is exactly zero although weights are trainable and the cost is not zero."""
-    dead = trainable.any() and not estimate.gradient[trainable].any()
-    return bool(dead and (estimate.cost.values != 0.0).any())
+    return _is_zero(estimate, trainable) and bool((estimate.cost.values != 0.0).any())
 
 
-def _why_dead(estimate: GradientEstimate) -> str:
+def _is_zero(estimate: GradientEstimate, trainable: NDArray) -> bool:
+    return bool(trainable.any()) and not estimate.gradient[trainable].any()
+
+
+def _why_dead(estimate: GradientEstimate, common: NDArray, *, steps: int) -> str:
+    """Return the cause; `common` are the outputs that all samples of the steps share."""
     outputs = estimate.outputs
-    symmetric = outputs is not None and np.abs(outputs).max(initial=0.0) < _AT_ZERO
-    return _SYMMETRIC_TEXT if symmetric else _STILL_TEXT
+    if outputs is not None and np.abs(outputs).max(initial=0.0) < _AT_ZERO:
+        return _SYMMETRIC_TEXT
+    several = outputs is not None and steps * len(outputs) > 1
+    return _ONE_STATE_TEXT if several and common.size else _STILL_TEXT
+
+
+def _common_outputs(estimate: GradientEstimate, before: NDArray | None) -> NDArray[np.float64]:
+    """Return the outputs that all samples share, with those of the steps before if given; empty where they differ."""
+    outputs = estimate.outputs
+    if outputs is None or not outputs.size:
+        return np.zeros(0)
+    shared = np.asarray(outputs[0], dtype=float)
+    same = np.array_equal(outputs, np.broadcast_to(shared, outputs.shape))
+    return shared if same and (before is None or np.array_equal(before, shared)) else np.zeros(0)
+
+
+def _threshold(estimate: GradientEstimate) -> str:
+    """Return up to which nudge no state can move, where gaps are known."""
+    gap, limit = estimate.diagnostics.gap, estimate.diagnostics.weyl_beta
+    known = np.isfinite(gap) and np.isfinite(limit)
+    return f"; gap {gap:.3g}, no state moves at |beta| below {limit:.3g}" if known else ""
 
 
 def _noise_of(estimate: GradientEstimate, trainable: NDArray) -> float:

@@ -105,11 +105,38 @@ def test_zeros_at_the_minimum_or_with_steps_between_are_not():
     assert not watched(some, np.ones(30), variance=0.0)[0].given
 
 
+def test_samples_that_are_right_by_chance_do_not_hide_the_others():
+    """In batches of one sample and one state for all, some samples have cost zero."""
+    losses = np.tile([1.0, 0.0], 12)
+    log, watch = watched(np.zeros((24, 13)), losses, variance=0.0)
+    (found,) = log.summary()
+    assert (found["kind"], found["affected"], found["first_step"]) == ("DeadGradientWarning", 12, 19)
+    assert watch.zeros == 12
+
+
 def test_the_cause_is_named():
     with warns(DeadGradientWarning, "symmetry keeps the outputs at zero"):
         check_estimate(estimate(np.zeros(13), outputs=np.zeros((1, 2))), TRAINABLE)
     with warns(DeadGradientWarning, "the nudge moves no state"):
         check_estimate(estimate(np.zeros(13), outputs=np.ones((1, 2))), TRAINABLE)
+    known = replace(estimate(np.zeros(13), outputs=np.ones((2, 2))), diagnostics=Diagnostics(gap=0.4, weyl_beta=0.1))
+    with warns(DeadGradientWarning, "the outputs are the same for all samples", detail="gap 0.4, .* |beta| below 0.1"):
+        check_estimate(known, TRAINABLE)
+
+
+@pytest.mark.parametrize("odd", [None, 3, 11])
+def test_one_state_is_said_where_every_sample_of_the_steps_is_in_it(odd):
+    """Batches of one sample: the steps are compared, across a checkpoint too."""
+    watch, log = GradientMonitor(), WarningLog()
+    with counting_warnings(log), warnings.catch_warnings():
+        warnings.simplefilter("ignore", QepWarning)
+        for step in range(12):
+            outputs = np.array([[1.0, 1.0 if step == odd else -1.0]])
+            watch = watch.after(estimate(np.zeros(13), outputs=outputs), TRAINABLE, per_epoch=12, steps=12)
+            watch = GradientMonitor.from_record(json.loads(json.dumps(watch.record())))
+    (found,) = log.summary()
+    assert found["kind"] == "DeadGradientWarning"
+    assert ("the outputs are the same for all samples" in found["text"]) == (odd is None)
 
 
 def test_one_gradient_within_its_noise():
