@@ -9,7 +9,8 @@ The first three are of Wanjura & Marquardt 2024 (arXiv:2406.06482, code ClaraWan
 two spins that tells phases, phases explored without data, and a sensor of fields. The fourth is the antiferromagnetic
 chain with shot noise. Each command prints a table, the published figure beside ours, and stores it as CSV. With a
 checkout of the published code, its module of the phase sensor trains in turns with this package, and both are timed;
-without one, the published time is that of the authors' cluster. It needs optax, tqdm and matplotlib.
+without one, the published time is that of the authors' cluster. It needs optax, tqdm and matplotlib; set
+OMP_NUM_THREADS=1 and OPENBLAS_NUM_THREADS=1, or the CPU time counts threads that wait.
 """
 
 from __future__ import annotations
