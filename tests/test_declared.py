@@ -13,6 +13,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS = PROJECT["optional-dependencies"]
 OPTIONAL = {
     "distributed",
+    "dwave-networkx",
     "jax",
     "joblib",
     "mlflow",
@@ -32,6 +33,7 @@ OPTIONAL = {
 DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "PIL": "pillow",
+    "dwave_networkx": "dwave-networkx",
     "tenpy": "physics-tenpy",
     "tensorcircuit": "tensorcircuit-ng",
 }
@@ -76,7 +78,7 @@ def test_all_that_the_package_imports_is_declared():
     assert (
         bounds(
             [
-                "qep_qiskit[ibm,cluster,parquet,completion,pandas,sklearn,jax,torch,tensorboard,mlflow,neural,tensor,cores]"
+                "qep_qiskit[ibm,cluster,parquet,completion,pandas,sklearn,jax,torch,tensorboard,mlflow,neural,tensor,ocean,cores]"
             ]
         ).keys()
         >= OPTIONAL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator
@@ -19,11 +20,14 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.execution.native import native_couplings, native_qubits
 from qep_qiskit.network import (
+    ANNEALER_GRAPHS,
     ISING_INITIALISATIONS,
     ClampedInputs,
     Graph,
     IsingNetwork,
     WeightInitialisation,
+    annealer_graph,
+    annealer_size,
     check_distance,
     from_edges,
     heavy_hex,
@@ -37,8 +41,9 @@ _MAKERS: dict[str, GraphMaker] = {
     "heavy_hex": (("distance",), heavy_hex),
     "square": (("num_spins",), square_patch),
     "native": (("qubits", "edges"), lambda qubits, edges: from_edges(len(qubits), edges)),
+    **{name: (("cells",), partial(annealer_graph, name)) for name in ANNEALER_GRAPHS},
 }
-_GRAPH_KEYS = ("device", "num_spins", "shape", "layers", "distance", "qubits", "edges", "periodic")
+_GRAPH_KEYS = ("device", "num_spins", "shape", "layers", "distance", "cells", "qubits", "edges", "periodic")
 _OR_SIZE = {"heavy_hex": "distance", "native": "qubits"}  # graphs whose size is either of two keys
 
 
@@ -128,12 +133,24 @@ class IsingKeys(NetworkSection):
     connection: ClassVar[str] = "add edges, or link inputs to its part of the graph"
     symmetry_breaker: ClassVar[str] = "[network.biases]"
 
-    graph: Literal["chain", "ring", "lattice", "complete", "layered", "heavy_hex", "square", "native", "edges"] = (
-        "complete"
-    )
+    graph: Literal[
+        "chain",
+        "ring",
+        "lattice",
+        "complete",
+        "layered",
+        "heavy_hex",
+        "square",
+        "native",
+        "chimera",
+        "pegasus",
+        "zephyr",
+        "edges",
+    ] = "complete"
     """Name of the graph; each graph has its own keys below. ``heavy_hex`` and ``square`` are patches of the lattices of
     devices; ``native`` consists of couplings of the device itself (`execution.backend`), chosen for the smallest
-    errors. On these graphs a device needs no swap gates."""
+    errors. On these graphs a device needs no swap gates. ``chimera``, ``pegasus``
+    and ``zephyr`` are graphs of D-Wave's annealers, without defects (they need ``qep_qiskit[ocean]``)."""
     num_spins: int | None = Field(default=None, ge=1, le=MOST_SPINS)
     """Spins of a chain, ring, complete graph, edge list, or of a patch (heavy_hex, square, native)."""
     shape: Pair | None = None
@@ -144,6 +161,9 @@ class IsingKeys(NetworkSection):
     """Spins per layer of a layered graph."""
     distance: int | None = Field(default=None, ge=1, le=25)
     """Code distance of a heavy-hex graph (odd), in place of `num_spins`."""
+    cells: int | None = Field(default=None, ge=1, le=16)
+    """Size of the graph of an annealer, as its maker counts it: 16 for a 2000Q (``chimera``, 8 spins a cell) and for an
+    Advantage (``pegasus``, from 2)."""
     qubits: list[Index] | None = Field(default=None, min_length=1)
     """Physical qubits of a native graph, in the order of the spins, in place of `num_spins`."""
     device: str | None = None
@@ -196,6 +216,8 @@ class IsingKeys(NetworkSection):
         if self.distance is not None:
             check_distance(self.distance)
             return (5 * self.distance**2 - 2 * self.distance - 1) // 2
+        if self.cells is not None:
+            return annealer_size(self.graph, self.cells)
         return self.num_spins if self.qubits is None else len(self.qubits)
 
     def cut_from(self, device: Callable[[int], Target]) -> Self:

@@ -1,5 +1,8 @@
 """Networks, the Hamiltonians with trainable weights, and the costs that nudge them."""
 
+from qep_qiskit.network.annealer_graphs import ANNEALER_GRAPHS as ANNEALER_GRAPHS
+from qep_qiskit.network.annealer_graphs import annealer_graph as annealer_graph
+from qep_qiskit.network.annealer_graphs import annealer_size as annealer_size
 from qep_qiskit.network.covering import covering_groups as covering_groups
 from qep_qiskit.network.graphs import Graph as Graph
 from qep_qiskit.network.graphs import chain as chain

@@ -118,6 +118,8 @@ GRAPHS = [
     ("network={graph='lattice'}", "network.shape: this key is missing"),
     ("network={graph='layered'}", "network.layers: this key is missing"),
     ("network={graph='heavy_hex'}", "network.distance: this key is missing"),
+    ("network={graph='zephyr'}", "network.cells: this key is missing"),
+    ("network={graph='pegasus', cells=1}", "network.cells: graph = 'pegasus' begins at 2, got 1"),
     ("network.shape=[1, 2]", "network.shape: does not go with graph = 'complete'"),
     ("network.graph='layered'", "network.num_spins: does not go with graph = 'layered'"),
     ("network.periodic=true", "network.periodic: does not go with graph = 'complete'"),
