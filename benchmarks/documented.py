@@ -295,6 +295,15 @@ DOCUMENTED: dict[str, Documented] = {
         gradient_against_size__png="docs/gradient_against_size_dmrg.png",
         size__csv="docs/size_study_dmrg.csv",
     ),
+    "ramp_study": DocumentedBudget(
+        command=(
+            *("budget", "configs/xor.toml", "--study", "ramp", "--json", "--set", "budget.samples=1"),
+            *("--set", "budget.ramp.total_times=[4,8,16,32]", "--set", "budget.ramp.betas=[0.5,0.05,0.001]"),
+            *("--set", "budget.ramp.window_times=5"),
+        ),
+        config="configs/xor.toml",
+        files={"error_of_the_ramp.png": "docs/error_of_the_ramp.png", "ramp.csv": "docs/ramp_study.csv"},
+    ),
     "adaptive_xor": adaptive("xor"),
     "adaptive_parity": adaptive("parity"),
     "all_cores": benchmark("all_cores", "--rounds", "3", "--only", "engine", "ramps", "exact, 1"),

@@ -133,8 +133,8 @@ def curve_table(rows: Sequence[Row], distances: Sequence[Row], others: Sequence[
     for own, reached in zip(curves.grouped(rows), far, strict=True):
         sizes = sorted({row["spins"] for row in own})
         cells = [value_text(own[0][key]) for key in others] + [f"{sizes[0]} to {sizes[-1]}"]
-        cells += [_ends(own, "gradient"), _power(own, "gradient")]
-        cells += [_ends(own, "total_shots", counts=True), _power(own, "total_shots")]
+        cells += [_ends(own, "gradient"), power_text(own, "gradient")]
+        cells += [_ends(own, "total_shots", counts=True), power_text(own, "total_shots")]
         each = [{**row, "each": number(row, "total_shots") / row["weights"]} for row in own]
         cells += [_ends(each, "each", counts=True), _falling([row for row in reached if row["spins"] == sizes[-1]])]
         table.append(cells)
@@ -164,10 +164,16 @@ def size_sentences(rows: Sequence[Row]) -> list[str]:
     return found
 
 
-def _power(rows: Sequence[Row], name: str) -> str:
-    """Return the power of the number of spins with which a number grows, with its standard error."""
-    pairs = [(row["spins"], number(row, name)) for row in rows if number(row, name) > 0.0]
-    return _MISSING if len({spins for spins, _ in pairs}) < 2 else _with_error(*_slope(*np.log(pairs).T))
+def power_text(rows: Sequence[Row], name: str, of: str = "spins") -> str:
+    """Return the power with which a number grows with another one, with its standard error.
+
+    Args:
+        rows: The rows.
+        name: Column of the number; only positive ones count.
+        of: Column of the other one.
+    """
+    pairs = [(number(row, of), number(row, name)) for row in rows if number(row, name) > 0.0]
+    return _MISSING if len({x for x, _ in pairs}) < 2 else _with_error(*_slope(*np.log(pairs).T))
 
 
 def _falling(rows: Sequence[Row]) -> str:

@@ -31,7 +31,7 @@ from qep_qiskit.budget.summary_sentences import (
     training_sentences,
 )
 from qep_qiskit.budget.training import check_training, training_points, training_rows
-from qep_qiskit.cli import size_study
+from qep_qiskit.cli import ramp_study, size_study
 from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.source import open_source
 from qep_qiskit.config import Experiment
@@ -52,6 +52,8 @@ def run(options: argparse.Namespace) -> int:
     is_answer = options.target_error is not None or options.qpu_seconds is not None
     if "size" in (options.study or ()) and not is_answer:
         return size_study.run(options)
+    if "ramp" in (options.study or ()) and not is_answer:
+        return ramp_study.run(options)
     if options.over and not is_answer:
         raise ConfigError("--over: goes with --study size alone")
     experiment, weights = open_source(options.config, options.overrides, also=["budget"])

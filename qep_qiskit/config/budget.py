@@ -10,9 +10,10 @@ from qep_qiskit.config.kinds import Known, refused
 from qep_qiskit.config.mitigation import MitigationConfig
 from qep_qiskit.config.section import Section, Shots
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.core.limits import Count
+from qep_qiskit.core.limits import Count, Positive
 from qep_qiskit.learning import STENCILS, of_sign, study_names
 from qep_qiskit.learning.contrast import Beta
+from qep_qiskit.preparation.ramp import RampShape
 
 
 class _OfStudy(Known):
@@ -50,6 +51,24 @@ class SizeStudyConfig(Section):
     """Random networks of every size, with the seed of the configuration and the next ones."""
     target_error: float = Field(default=0.1, gt=0, lt=1)
     """Error of the gradient, relative to its length, for which shots are counted."""
+
+
+class RampStudyConfig(Section):
+    """Study of the error that an adiabatic ramp adds to gradients (``--study ramp``)."""
+
+    total_times: list[Positive] = Field(default=[4.0, 8.0, 16.0, 32.0, 64.0], min_length=1)
+    """Total times T of the ramps, in 1/energy."""
+    time_steps: list[Positive] = Field(default=[0.1], min_length=1)
+    """Trotter steps dt, in 1/energy; a ramp has T / dt of them, rounded up."""
+    ramps: list[RampShape] = Field(default=["linear", "cosine", "smoothstep"], min_length=1)
+    """Schedules."""
+    betas: list[Beta] = Field(default=[0.1, 0.01, 0.001], min_length=1)
+    """Nudges of the contrast."""
+    window: float = Field(default=0.4, ge=0, lt=2)
+    """Width of the window of total times around each T over which errors are averaged, relative to T. Excitations of
+    both ends of a ramp interfere, so that errors oscillate with T."""
+    window_times: Count = 9
+    """Total times in a window."""
 
 
 class NamedMitigation(MitigationConfig):
@@ -108,6 +127,8 @@ class BudgetConfig(Section):
     """Shots per batch of the contrast; other methods are compared with it at equal total shots."""
     size: SizeStudyConfig = SizeStudyConfig()
     """Study of size."""
+    ramp: RampStudyConfig = RampStudyConfig()
+    """Study of the ramp."""
     training: TrainingStudyConfig = TrainingStudyConfig()
     """Study of loss against shots."""
     noise: NoiseStudyConfig = NoiseStudyConfig()

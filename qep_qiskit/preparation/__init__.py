@@ -22,6 +22,7 @@ from qep_qiskit.preparation.interface import WarmStartArrays as WarmStartArrays
 from qep_qiskit.preparation.interface import check_level as check_level
 from qep_qiskit.preparation.interface import prepared as prepared
 from qep_qiskit.preparation.neural import NeuralPreparation as NeuralPreparation
+from qep_qiskit.preparation.ramp import END_CURVATURES as END_CURVATURES
 from qep_qiskit.preparation.ramp import RAMPS as RAMPS
 from qep_qiskit.preparation.spectra import apply_hamiltonian as apply_hamiltonian
 from qep_qiskit.preparation.spectra import dense_hamiltonians as dense_hamiltonians

@@ -20,6 +20,10 @@ RAMPS: dict[str, Callable[[NDArray], NDArray]] = {
 }
 
 
+END_CURVATURES: dict[str, float | None] = {"linear": None, "cosine": np.pi**2 / 2.0, "smoothstep": 6.0}
+"""Second derivative d2s/dx2 of every ramp at its ends, x = t / T; None for a ramp with a kink there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ramp:
     """Length, steps and shape of a ramp, and how a step is split.

@@ -4,13 +4,24 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from budget_rows import BETAS, CONTRASTS, SHOTS, comparison_rows, gradient_rows, noise_rows, size_rows, training_rows
+from budget_rows import (
+    BETAS,
+    CONTRASTS,
+    SHOTS,
+    comparison_rows,
+    gradient_rows,
+    noise_rows,
+    ramp_rows,
+    size_rows,
+    training_rows,
+)
 from matplotlib.colors import to_rgb
 
 from qep_qiskit.budget.report.beta_figures import bias_and_standard_deviation, rmse_against_beta
 from qep_qiskit.budget.report.charts import budget_charts
 from qep_qiskit.budget.report.comparison_figure import comparison_of_methods, side_by_side
 from qep_qiskit.budget.report.noise_figure import error_on_a_noisy_device
+from qep_qiskit.budget.report.ramp_figure import error_of_the_ramp
 from qep_qiskit.budget.report.shots_figures import (
     cosine_against_shots,
     error_bar_calibration,
@@ -28,6 +39,7 @@ ALL = {
     "training": training_rows(epochs=5),
     "noise": noise_rows(),
     "size": size_rows(),
+    "ramp": ramp_rows(),
 }
 NAMES = [chart.name for chart in budget_charts(**ALL)]
 
@@ -255,3 +267,11 @@ def test_a_size_study_without_gaps_or_other_keys():
     assert [axis.get_ylabel() for axis in figure.axes] == ["best β (energy units)"]
     assert figure.legends == []
     assert len({axis.get_position().y0 for axis in gradient_against_size(rows).axes}) == 1
+
+
+def test_a_ramp_study_draws_smooth_schedules_alone_on_the_master_curve():
+    figure = error_of_the_ramp(ramp_rows())
+    master = figure.axes[1]
+    assert [len([line for line in axis.lines if line.get_gid()]) for axis in figure.axes] == [6, 4, 6]
+    assert master.get_xlabel() == "end curvature / T (energy)"
+    assert len(error_of_the_ramp(ramp_rows(("linear",))).axes) == 2

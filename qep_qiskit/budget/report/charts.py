@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from qep_qiskit.budget.report.beta_figures import bias_and_standard_deviation, rmse_against_beta
 from qep_qiskit.budget.report.comparison_figure import comparison_of_methods
 from qep_qiskit.budget.report.noise_figure import error_on_a_noisy_device
+from qep_qiskit.budget.report.ramp_figure import error_of_the_ramp
 from qep_qiskit.budget.report.rows import Row, cut_name, default_contrast, levels, main_cut, number, strength
 from qep_qiskit.budget.report.shots_figures import (
     cosine_against_shots,
@@ -44,9 +45,9 @@ def budget_charts(**tables: Sequence[Row]) -> list[Chart]:
     """Return the figures for which rows exist.
 
     Args:
-        **tables: Rows of the studies: `gradient`, `comparison` (the baselines), `training`, `noise`, `size`.
+        **tables: Rows of the studies: `gradient`, `comparison` (the baselines), `training`, `noise`, `size`, `ramp`.
     """
-    gradient, comparison, training, noise, size = (tables.get(name, ()) for name in _STUDIES)
+    gradient, comparison, training, noise, size, ramp = (tables.get(name, ()) for name in _STUDIES)
     rows, noisy = main_cut(gradient), main_cut(noise)
     strengths, shots = {strength(row) for row in rows}, levels(rows, "shots")
     spent = any(number(row, "shots") > 0 for row in training)
@@ -63,6 +64,7 @@ def budget_charts(**tables: Sequence[Row]) -> list[Chart]:
         ("error_on_a_noisy_device", error_on_a_noisy_device, noisy, bool(noisy)),
         ("gradient_against_size", gradient_against_size, size, bool(size)),
         ("gap_and_best_nudge", gap_and_best_nudge, size, has_values(size, "gap") or has_values(size, "beta")),
+        ("error_of_the_ramp", error_of_the_ramp, ramp, bool(ramp)),
     ]
     return [
         Chart(name=name, title=_TEXTS[name][0], caption=_TEXTS[name][1], draw=partial(_wide, draw, shown))
@@ -79,7 +81,7 @@ def _has(rows: Sequence[Row], *keys: str) -> bool:
     return any(math.isfinite(number(row, key)) for row in rows for key in keys)
 
 
-_STUDIES = ("gradient", "comparison", "training", "noise", "size")
+_STUDIES = ("gradient", "comparison", "training", "noise", "size", "ramp")
 _TEXTS = {
     "rmse_against_shots": (
         "How the error falls with shots",
@@ -137,6 +139,12 @@ _TEXTS = {
         "Gap and best nudge",
         "Geometric means over random networks with their standard errors: the first excitation energy of the free "
         "Hamiltonian, and the nudge with which the fewest shots reach the error of the study.",
+    ),
+    "error_of_the_ramp": (
+        "What the ramp itself costs",
+        "Root mean square over a window of total times, bars from the smallest to the largest: the error of the "
+        "gradient, the difference from the contrast of exact states at the same nudge over the curvature of the "
+        "schedule at its ends by the total time, where smooth schedules share one curve, and the infidelity.",
     ),
 }
 """Title and caption of every figure."""

@@ -23,6 +23,7 @@ from qep_qiskit.budget.report.cells import (
 )
 from qep_qiskit.budget.report.charts import Chart, budget_charts
 from qep_qiskit.budget.report.drawing import NARROW, WIDE
+from qep_qiskit.budget.report.ramp_table import ramp_table
 from qep_qiskit.budget.report.rows import Row, main_cut, number
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.files import write_atomically
@@ -49,7 +50,7 @@ def write_budget_report(
             `allocation` (fraction for each group), `expected_rmse`, `expected_relative_rmse`, `total_shots`,
             `qpu_seconds` and `toml` (text for the configuration), `curves` (texts of a table of a size study, the
             headers first) and `method`, pairs of words and their meaning, in place of those of the other studies.
-        **tables: Rows of the studies: `gradient`, `comparison` (the baselines), `training`, `noise`, `size`.
+        **tables: Rows of the studies: `gradient`, `comparison` (the baselines), `training`, `noise`, `size`, `ramp`.
 
     Returns:
         Tables for the terminal: gradient study, baselines, training, noise, recommendation; only those with rows.
@@ -124,6 +125,7 @@ def _data_uri(figure: Figure) -> str:
 def _tables(tables: Mapping[str, Sequence[Row]]) -> list[TextTable]:
     """Return the tables of the studies that have rows."""
     made = {"gradient": study_table, "comparison": comparison_table, "training": training_table, "noise": noise_table}
+    made["ramp"] = ramp_table
     shown = {**tables, "gradient": main_cut(tables.get("gradient", ()))}
     return [table(shown[study]) for study, table in made.items() if shown.get(study)]
 

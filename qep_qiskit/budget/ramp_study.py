@@ -1,0 +1,175 @@
+"""The ramp study: error of the gradient by total time, Trotter step, schedule and nudge of an adiabatic ramp.
+
+Excitations of both ends of a ramp interfere, so that errors oscillate with the total time T with the period 2 pi over
+the mean gap. A point is therefore the root mean square over a window of total times around T. Everything is computed
+from exact means: no shots are drawn. Two errors are told apart: that of the gradient, counted from the gradient of the
+exact eigenstates, and that of the ramp alone, counted from the contrast of exact eigenstates at the same nudge.
+
+The order of limits matters. The derivative of a ramped mean by the nudge contains the derivative of the phase of the
+interference, which grows with T. So a ramp whose excitations fall as 1/T, the linear one, has an error that never falls
+in the limit of beta to 0, and one that falls at a finite beta once beta T is large.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.budget.problem import GradientProblem
+from qep_qiskit.budget.setup import BudgetSetup, ideal, problem_of, setup_of
+from qep_qiskit.config import Experiment
+from qep_qiskit.config.budget import RampStudyConfig
+from qep_qiskit.core.errors import ConfigError, QepWarning
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.core.warning_log import WarningLog, counting_warnings
+from qep_qiskit.execution import RequestKey
+from qep_qiskit.execution.statevector import StatevectorExecutor
+from qep_qiskit.learning import Contrast
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.outcomes.states import CircuitStates
+from qep_qiskit.preparation import END_CURVATURES, AdiabaticPreparation, ExactPreparation, Preparation
+from qep_qiskit.runs.points import Point
+
+_ROUNDING = 1e-9
+
+
+def ramp_setup(experiment: Experiment, weights: NDArray) -> BudgetSetup:
+    """Return the study of the ramp of an experiment, after checks.
+
+    Args:
+        experiment: The experiment.
+        weights: Shape (weights,).
+
+    Raises:
+        ConfigError: States are not prepared by an adiabatic ramp of qubits, or circuits are not ideal; or there is no
+            gradient of exact states to compare with, or it vanishes.
+    """
+    config = experiment.config
+    if not isinstance(experiment.estimator.preparation, AdiabaticPreparation):
+        raise ConfigError(
+            f"preparation.kind: --study ramp needs 'adiabatic' ramps of qubits, got '{config.preparation.kind}'"
+        )
+    if not config.execution.is_ideal:
+        raise ConfigError("execution: --study ramp takes exact means; leave out noise and devices")
+    if not isinstance(experiment.estimator.contrast, Contrast):
+        raise ConfigError(
+            f"contrast.kind: --study ramp takes contrasts of real nudges, such as 'symmetric', got "
+            f"'{config.contrast.kind}'"
+        )
+    setup = ideal(setup_of(experiment, weights))
+    problem = problem_of(setup, "exact")
+    if problem.truth.source != "exact":
+        raise ConfigError(
+            f"network: --study ramp compares with exact eigenstates, which {problem.estimator.hamiltonian.num_qubits} "
+            "qubits are too many for; use a smaller network"
+        )
+    if not problem.true_length > 0.0:
+        raise ConfigError("network: the exact gradient vanishes by symmetry at these weights; use another seed")
+    return setup
+
+
+def ramp_points(study: RampStudyConfig) -> list[Point]:
+    """Return a point for every schedule, step, total time and nudge.
+
+    Args:
+        study: Keys of the study.
+    """
+    window = {"window": study.window, "window_times": study.window_times}
+    return [
+        {
+            "key": f"ramp={ramp},dt={step!r},T={total_time!r},beta={beta!r}",
+            **{"ramp": ramp, "time_step": step, "total_time": total_time, "beta": beta, **window},
+        }
+        for ramp, step, beta, total_time in product(study.ramps, study.time_steps, study.betas, study.total_times)
+    ]
+
+
+def ramp_row(setup: BudgetSetup, point: Point) -> Mapping[str, Any]:
+    """Return the row of one point. Called in a worker.
+
+    Args:
+        setup: The study.
+        point: A point of `ramp_points`.
+    """
+    with counting_warnings(WarningLog()) as log, warnings.catch_warnings():
+        warnings.simplefilter("ignore", QepWarning)  # they are counted, and named once at the end of the study
+        row = _measured(problem_of(setup, "exact"), point)
+    return {**row, "warned": [[count.kind, count.severity, count.times] for count in log.given]}
+
+
+def _measured(problem: GradientProblem, point: Point) -> dict[str, Any]:
+    given, wanted = problem.estimator.preparation, problem.truth.gradient[problem.trainable]
+    assert isinstance(given, AdiabaticPreparation)
+    eigenstates = ExactPreparation(level=given.level)
+    limit = _contrast(problem, eigenstates, point["beta"])
+    ramps = [
+        replace(given, total_time=time, steps=_steps(time, point["time_step"]), ramp=point["ramp"])
+        for time in _window(point)
+    ]
+    found = np.array([_contrast(problem, ramp, point["beta"]) for ramp in ramps])
+    infidelities = np.array([_infidelity(problem, eigenstates, ramp) for ramp in ramps])
+    length, curvature = problem.true_length, END_CURVATURES[point["ramp"]]
+    names = ("ramp", "time_step", "total_time", "beta")
+    return {
+        **{name: point[name] for name in names},
+        "steps": _steps(point["total_time"], point["time_step"]),
+        "curvature_over_time": None if curvature is None else curvature / point["total_time"],
+        **_over_window("error", np.linalg.norm(found - wanted, axis=1) / length),
+        **_over_window("ramp_error", np.linalg.norm(found - limit, axis=1) / length),
+        "contrast_error": float(np.linalg.norm(limit - wanted)) / length,
+        **_over_window("infidelity", infidelities),
+        "gradient": length,
+    }
+
+
+def _window(point: Point) -> list[float]:
+    """Return the total times of a window, in the middles of equal parts of it."""
+    count = point["window_times"]
+    places = (np.arange(count) + 0.5) / count - 0.5
+    return [float(time) for time in point["total_time"] * (1.0 + point["window"] * places)]
+
+
+def _steps(total_time: float, time_step: float) -> int:
+    return max(1, math.ceil(total_time / time_step - _ROUNDING))
+
+
+def _over_window(name: str, values: NDArray) -> dict[str, float]:
+    """Return the root mean square with the smallest and the largest value; of infidelities, which are squares, the
+    mean.
+    """
+    mean = values.mean() if name == "infidelity" else np.sqrt((values**2).mean())
+    return {name: float(mean), f"{name}_low": float(values.min()), f"{name}_high": float(values.max())}
+
+
+def _contrast(problem: GradientProblem, preparation: Preparation, beta: float) -> NDArray[np.float64]:
+    """Return the contrast of exact means of the trained weights, shape (weights,)."""
+    estimator = replace(
+        problem.estimator,
+        preparation=preparation,
+        contrast=replace(problem.estimator.contrast, beta=beta),
+        shots=None,
+        grouping="shared",
+    )
+    work = estimator.estimate(*problem.given, RequestKey("ramp", 0))
+    estimate, _ = run_measurements(work, StatevectorExecutor(Seeds(0)))
+    return np.asarray(estimate.gradient[problem.trainable])
+
+
+def _infidelity(problem: GradientProblem, eigenstates: ExactPreparation, ramp: AdiabaticPreparation) -> float:
+    """Return the infidelity of the free states, the mean over samples."""
+    hamiltonian = problem.estimator.hamiltonian
+    rows = hamiltonian.free_coefficients(problem.weights, problem.inputs)
+    exact = eigenstates.solve(hamiltonian.groups, rows).vectors
+    states = CircuitStates(program=ramp.program(hamiltonian.groups), parameters=rows)
+    found = StatevectorExecutor(Seeds(0)).vectors(states)
+    overlaps = np.einsum("sx,sx->s", exact.conj(), found)
+    # The part beside the eigenstate is known to all digits, where one minus the overlap is not.
+    beside = found - overlaps[:, None] * exact
+    return float((np.abs(beside) ** 2).sum(axis=1).mean())

@@ -1,0 +1,89 @@
+"""``qep budget --study ramp``: what the total time, the steps and the schedule of a ramp do to gradients."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from functools import partial
+from pathlib import Path
+
+from rich.console import Console
+
+from qep_qiskit.budget.folder import BudgetFolder
+from qep_qiskit.budget.ramp_study import ramp_points, ramp_row, ramp_setup
+from qep_qiskit.budget.setup import problem_of
+from qep_qiskit.cli.points_view import PointsView
+from qep_qiskit.cli.source import open_source
+from qep_qiskit.core.amounts import amount
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.runs.points import run_points
+from qep_qiskit.runs.processes import open_pool
+from qep_qiskit.runs.table import require_table_format, write_table
+from qep_qiskit.runs.warned_points import warned_sentences
+
+_METHOD = [
+    ("gradient error", "The difference from the gradient of exact eigenstates, over its length; no shots are drawn."),
+    (
+        "ramp error",
+        "The difference from the contrast of exact eigenstates at the same nudge, over the length of the gradient: "
+        "what the ramp alone adds.",
+    ),
+    (
+        "window",
+        "Total times around T. Excitations of both ends of a ramp interfere, so that errors oscillate with the total "
+        "time: points are root mean squares over the window, bars go from the smallest to the largest.",
+    ),
+    (
+        "end curvature",
+        "Second derivative of the schedule by t / T at its ends: π²/2 for the cosine, 6 for smoothstep. The linear "
+        "ramp has a kink there.",
+    ),
+    ("infidelity", "Of the free states with the exact eigenstates, the mean over window and samples."),
+]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check the study before anything is written, then compute and report it. Figures are imported only here."""
+    if set(options.study) != {"ramp"} or options.over:
+        raise ConfigError(
+            "--study ramp: goes alone and without --over; total times, steps and schedules are in [budget.ramp]"
+        )
+    require_table_format(options.format)
+    experiment, weights = open_source(options.config, options.overrides, also=["budget"])
+    setup = ramp_setup(experiment, weights)
+    folder = BudgetFolder(Path(options.out or Path("budgets") / Path(options.config).stem).absolute())
+    folder.check(setup)
+    with (
+        open_pool(options.jobs, options.scheduler) as pool,
+        folder.at_work(setup, experiment) as store,
+        PointsView(Console(stderr=True), what="points") as view,
+    ):
+        points = ramp_points(experiment.config.budget.ramp)
+        rows = run_points(points, partial(ramp_row, setup), store, pool, view.show)
+    from qep_qiskit.budget.ramp_summary import ramp_sentences
+    from qep_qiskit.budget.report.page import write_budget_report
+    from qep_qiskit.budget.report.ramp_table import ramp_table
+
+    write_table(folder.path / f"ramp.{options.format}", rows)
+    problem = problem_of(setup, "exact")
+    size = f"{amount(experiment.network.num_qubits, 'spin')}, {amount(int(problem.trainable.sum()), 'weight')}"
+    facts = {
+        "name": experiment.config.name,
+        "network": f"{size}; errors are relative to the gradient of exact eigenstates, mean over "
+        f"{amount(len(problem.inputs), 'training sample')}",
+        "sentences": ramp_sentences(rows),
+        "warnings": warned_sentences({"ramp": rows}),
+    }
+    shown = write_budget_report(folder.path, {**facts, "method": _METHOD}, ramp=rows)
+    if options.json:
+        errors = ramp_table(rows)
+        facts["errors"] = [list(cells) for cells in (errors.columns, *errors.rows)]
+        print(json.dumps({**facts, "folder": str(folder.path)}, indent=1))
+        return 0
+    console = Console()
+    for table in shown:
+        console.print(table)
+    for sentence in [*facts["sentences"], *facts["warnings"]]:
+        console.print(f"* {sentence}", highlight=False)
+    print(f"wrote {folder.path / 'index.html'}")
+    return 0
