@@ -299,7 +299,6 @@ DOCUMENTED: dict[str, Documented] = {
         command=(
             *("budget", "configs/xor.toml", "--study", "ramp", "--json", "--set", "budget.samples=1"),
             *("--set", "budget.ramp.total_times=[4,8,16,32]", "--set", "budget.ramp.betas=[0.5,0.05,0.001]"),
-            *("--set", "budget.ramp.window_times=5"),
         ),
         config="configs/xor.toml",
         files={"error_of_the_ramp.png": "docs/error_of_the_ramp.png", "ramp.csv": "docs/ramp_study.csv"},

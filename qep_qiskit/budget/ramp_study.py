@@ -1,7 +1,8 @@
 """The ramp study: error of the gradient by total time, Trotter step, schedule and nudge of an adiabatic ramp.
 
 Excitations of both ends of a ramp interfere, so that errors oscillate with the total time T with the period 2 pi over
-the mean gap. A point is therefore the root mean square over a window of total times around T. Everything is computed
+the mean gap. A point is therefore the root mean square over a window of total times around T, which must resolve and
+span this period, whatever T is. Everything is computed
 from exact means: no shots are drawn. Two errors are told apart: that of the gradient, counted from the gradient of the
 exact eigenstates, and that of the ramp alone, counted from the contrast of exact eigenstates at the same nudge.
 
@@ -80,7 +81,16 @@ def ramp_points(study: RampStudyConfig) -> list[Point]:
 
     Args:
         study: Keys of the study.
+
+    Raises:
+        ConfigError: A window reaches down to a total time of zero.
     """
+    shortest = min(study.total_times)
+    if study.window >= 2.0 * shortest:
+        raise ConfigError(
+            f"budget.ramp.window: expected less than twice the shortest of budget.ramp.total_times ({shortest:g}), got "
+            f"{study.window:g}"
+        )
     window = {"window": study.window, "window_times": study.window_times}
     return [
         {
@@ -133,7 +143,7 @@ def _window(point: Point) -> list[float]:
     """Return the total times of a window, in the middles of equal parts of it."""
     count = point["window_times"]
     places = (np.arange(count) + 0.5) / count - 0.5
-    return [float(time) for time in point["total_time"] * (1.0 + point["window"] * places)]
+    return [float(time) for time in point["total_time"] + point["window"] * places]
 
 
 def _steps(total_time: float, time_step: float) -> int:
@@ -141,9 +151,7 @@ def _steps(total_time: float, time_step: float) -> int:
 
 
 def _over_window(name: str, values: NDArray) -> dict[str, float]:
-    """Return the root mean square with the smallest and the largest value; of infidelities, which are squares, the
-    mean.
-    """
+    """Return the root mean square with the smallest and the largest value; the mean of infidelities, being squares."""
     mean = values.mean() if name == "infidelity" else np.sqrt((values**2).mean())
     return {name: float(mean), f"{name}_low": float(values.min()), f"{name}_high": float(values.max())}
 

@@ -50,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
         )
     require_table_format(options.format)
     experiment, weights = open_source(options.config, options.overrides, also=["budget"])
+    points = ramp_points(experiment.config.budget.ramp)
     setup = ramp_setup(experiment, weights)
     folder = BudgetFolder(Path(options.out or Path("budgets") / Path(options.config).stem).absolute())
     folder.check(setup)
@@ -58,7 +59,6 @@ def run(options: argparse.Namespace) -> int:
         folder.at_work(setup, experiment) as store,
         PointsView(Console(stderr=True), what="points") as view,
     ):
-        points = ramp_points(experiment.config.budget.ramp)
         rows = run_points(points, partial(ramp_row, setup), store, pool, view.show)
     from qep_qiskit.budget.ramp_summary import ramp_sentences
     from qep_qiskit.budget.report.page import write_budget_report

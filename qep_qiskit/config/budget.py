@@ -10,7 +10,7 @@ from qep_qiskit.config.kinds import Known, refused
 from qep_qiskit.config.mitigation import MitigationConfig
 from qep_qiskit.config.section import Section, Shots
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.core.limits import Count, Positive
+from qep_qiskit.core.limits import Count, NotNegative, Positive
 from qep_qiskit.learning import STENCILS, of_sign, study_names
 from qep_qiskit.learning.contrast import Beta
 from qep_qiskit.preparation.ramp import RampShape
@@ -64,11 +64,12 @@ class RampStudyConfig(Section):
     """Schedules."""
     betas: list[Beta] = Field(default=[0.1, 0.01, 0.001], min_length=1)
     """Nudges of the contrast."""
-    window: float = Field(default=0.4, ge=0, lt=2)
-    """Width of the window of total times around each T over which errors are averaged, relative to T. Excitations of
-    both ends of a ramp interfere, so that errors oscillate with T."""
+    window: NotNegative = 4.0
+    """Width of the window of total times around each T over which errors are averaged, in 1/energy. Excitations of both
+    ends of a ramp interfere, so that errors oscillate with T: a window should be one period 2 pi / (mean gap) or
+    more."""
     window_times: Count = 9
-    """Total times in a window."""
+    """Total times in a window; four or more in a period."""
 
 
 class NamedMitigation(MitigationConfig):

@@ -60,7 +60,7 @@ def reference_contrast(beta, state_of):
 
 def test_a_row_is_that_of_matrix_products(qep, here, undrawn):
     keys = {"ramps": '["cosine"]', "total_times": [5.0], "time_steps": [0.3], "betas": [0.1]}
-    ((row,), result) = studied(qep, here, **keys, window=0.2, window_times=2)
+    ((row,), result) = studied(qep, here, **keys, window=1.0, window_times=2)
     assert row["steps"] == "17"
     ramped, infidelities = [], []
     for time, steps in ((4.75, 16), (5.25, 18)):
@@ -84,8 +84,8 @@ def test_a_row_is_that_of_matrix_products(qep, here, undrawn):
 
 @pytest.mark.deep
 def test_order_of_limits_and_master_curve(qep, here, undrawn):
-    keys = {"total_times": [16.0, 48.0], "time_steps": [0.1], "betas": [0.1, 0.001], "window_times": 5}
-    rows, _ = studied(qep, here, **keys)
+    keys = {"total_times": [16.0, 48.0], "time_steps": [0.1], "betas": [0.1, 0.001]}
+    rows, _ = studied(qep, here, **keys, window=5.0, window_times=6)
     found = {(row["ramp"], float(row["total_time"]), float(row["beta"])): float(row["ramp_error"]) for row in rows}
     for time in (16.0, 48.0):
         curvature = {"cosine": np.pi**2 / 2, "smoothstep": 6.0}
@@ -103,7 +103,7 @@ def test_json_goes_on_where_it_stopped(qep, here, monkeypatch, undrawn):
     real = ramp_study.ramp_row
     monkeypatch.setattr("qep_qiskit.cli.ramp_study.ramp_row", lambda *given: done.append(given) or real(*given))
     words = ("--set", "budget.ramp.window_times=1", "--set", "budget.ramp.betas=[0.1]", "--out", "ramps", "--json")
-    times = "budget.ramp.total_times=[2.0, 3.0]"
+    times = "budget.ramp.total_times=[2.5, 3.0]"
     assert qep("budget", "circuits.toml", *STUDY, *words, "--set", times).code == 0
     assert len(done) == 6
     result = qep("budget", "circuits.toml", *STUDY, *words, "--set", times.replace("]", ", 4.0]"))
@@ -135,7 +135,11 @@ def test_sentences_are_of_the_smallest_nudge():
         ("circuits", ("--set", "execution.noise={one_qubit = 0.01}"), "execution: --study ramp takes exact means"),
         ("circuits", ("--set", "budget.ramp.total_times=[0]"), "budget.ramp.total_times"),
         ("circuits", ("--set", "budget.ramp.ramps=['sine']"), "budget.ramp.ramps"),
-        ("circuits", ("--set", "budget.ramp.window=2"), "budget.ramp.window"),
+        ("circuits", ("--set", "budget.ramp.window=8"), "the shortest of budget.ramp.total_times (4), got 8"),
+            "circuits",
+            ("--set", "budget.ramp.window=8"),
+            "less than twice the shortest of budget.ramp.total_times (4), got 8",
+        ),
     ],
 )
 def test_what_cannot_be_studied(refused, config, words, message):
