@@ -3,7 +3,7 @@
 Excitations of both ends of a ramp interfere, so that errors oscillate with the total time T with the period 2 pi over
 the mean gap. A point is therefore the root mean square over a window of total times around T, which must resolve and
 span this period, whatever T is. Everything is computed
-from exact means: no shots are drawn. Two errors are told apart: that of the gradient, counted from the gradient of the
+from exact means: no shots are drawn. There are two errors: that of the gradient, counted from the gradient of the
 exact eigenstates, and that of the ramp alone, counted from the contrast of exact eigenstates at the same nudge.
 
 The order of limits matters. The derivative of a ramped mean by the nudge contains the derivative of the phase of the

@@ -6,6 +6,7 @@ import argparse
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -67,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     write_table(folder.path / f"ramp.{options.format}", rows)
     problem = problem_of(setup, "exact")
     size = f"{amount(experiment.network.num_qubits, 'spin')}, {amount(int(problem.trainable.sum()), 'weight')}"
-    facts = {
+    facts: dict[str, Any] = {
         "name": experiment.config.name,
         "network": f"{size}; errors are relative to the gradient of exact eigenstates, mean over "
         f"{amount(len(problem.inputs), 'training sample')}",
