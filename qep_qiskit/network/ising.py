@@ -9,9 +9,10 @@ fields it is the classical Ising network (sec. 2 of the same paper) with one gro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.checks import check_sites, one_input
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.interface import TermJacobian
+from qep_qiskit.network.linear_observables import LinearObservable
 from qep_qiskit.network.spin_network import SpinNetwork
 from qep_qiskit.network.weights import WeightBlock, WeightInitialisation, WeightLayout
 
@@ -99,9 +101,13 @@ class IsingNetwork(SpinNetwork):
         biases: Initial values of b, one weight ``b[k]`` per spin; None omits biases.
         coupling_inputs: Initial values of V, one weight ``V[a,j,k]`` per input and edge, by which inputs act on the
             couplings; None omits them.
+        ties: Weights that are one and the same: the name that takes their place, by their own name. Only weights of one
+            block can be tied.
+        copies: Number of successive output spins whose mean is one output.
 
     Raises:
-        NetworkError: An output or input link names a spin out of range, or occurs twice.
+        NetworkError: An output or input link names a spin out of range, or occurs twice, a tie names no weight, or the
+            outputs are no multiple of their copies.
 
     Example:
         >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,), inputs=qep.ClampedInputs.all_to(1, [0]))
@@ -118,6 +124,8 @@ class IsingNetwork(SpinNetwork):
     fields: WeightInitialisation | None = ISING_INITIALISATIONS["fields"]
     biases: WeightInitialisation | None = ISING_INITIALISATIONS["biases"]
     coupling_inputs: WeightInitialisation | None = None
+    ties: Mapping[str, str] = field(default_factory=dict)
+    copies: int = 1
 
     def __post_init__(self) -> None:
         links = () if self.inputs is None else self.inputs.links
@@ -132,6 +140,13 @@ class IsingNetwork(SpinNetwork):
             raise NetworkError("coupling_inputs: expected inputs and couplings for them to act on; leave it out")
         if links and not all(0 <= a < self.num_inputs for a, _ in links):
             raise NetworkError(f"inputs: a link names an input out of range; there are {self.num_inputs}")
+        if whole_number("copies", self.copies, error=NetworkError) < 1 or len(self.outputs) % self.copies:
+            raise NetworkError(
+                f"copies: expected a divisor of the number of outputs, {len(self.outputs)}; got {self.copies}"
+            )
+        unknown = [name for name in self.ties if name not in self._own_names]
+        if unknown:
+            raise NetworkError(f"ties: no weight {unknown[0]}")
         _ = self.layout  # checks the starts
 
     @property
@@ -146,20 +161,68 @@ class IsingNetwork(SpinNetwork):
 
     @cached_property
     def layout(self) -> WeightLayout:
-        """Weights in the order J, h, b, W, V."""
+        """Weights in the order J, h, b, W, V; tied ones once."""
+        return WeightLayout(
+            tuple(
+                WeightBlock(symbol=symbol, key=key, names=tuple(dict.fromkeys(map(self._tied, names))), start=start)
+                for symbol, key, names, start in self._own_blocks
+            )
+        )
+
+    @cached_property
+    def _own_blocks(self) -> list[tuple[str, str, list[str], WeightInitialisation]]:
+        """Return symbol, key, names and start of every block, before any weights are tied."""
         spins = range(self.num_qubits)
-        blocks = [_block("J", "couplings", [f"J[{j},{k}]" for j, k in self.graph.edges], self.couplings)]
+        blocks = [("J", "couplings", [f"J[{j},{k}]" for j, k in self.graph.edges], self.couplings)]
         if self.fields is not None:
-            blocks.append(_block("h", "fields", [f"h[{k}]" for k in spins], self.fields))
+            blocks.append(("h", "fields", [f"h[{k}]" for k in spins], self.fields))
         if self.biases is not None:
-            blocks.append(_block("b", "biases", [f"b[{k}]" for k in spins], self.biases))
+            blocks.append(("b", "biases", [f"b[{k}]" for k in spins], self.biases))
         if self.inputs is not None:
-            names = [f"W[{a},{k}]" for a, k in self.inputs.links]
-            blocks.append(_block("W", "inputs", names, self.inputs.start))
+            blocks.append(("W", "inputs", [f"W[{a},{k}]" for a, k in self.inputs.links], self.inputs.start))
         if self.coupling_inputs is not None:
             names = [f"V[{a},{j},{k}]" for a, j, k in self._coupling_links()]
-            blocks.append(_block("V", "coupling_inputs", names, self.coupling_inputs))
-        return WeightLayout(tuple(blocks))
+            blocks.append(("V", "coupling_inputs", names, self.coupling_inputs))
+        return blocks
+
+    @cached_property
+    def _own_names(self) -> tuple[str, ...]:
+        """Return the names of all weights before any are tied, in the order of `_entries`."""
+        return tuple(name for _, _, names, _ in self._own_blocks for name in names)
+
+    def _tied(self, name: str) -> str:
+        return self.ties.get(name, name)
+
+    @cached_property
+    def _weight_of(self) -> NDArray[np.int64]:
+        """Return the weight of every entry of `_entries`."""
+        index = {name: place for place, name in enumerate(self.layout.names)}
+        return np.array([index[self._tied(name)] for name in self._own_names], dtype=np.int64)
+
+    @property
+    def output_observables(self) -> tuple[LinearObservable, ...]:
+        """Z of the output spins, or the mean over their copies."""
+        strings = [PauliString.of("Z", spin) for spin in self.outputs]
+        return tuple(
+            LinearObservable(
+                terms=tuple((string, 1.0 / self.copies) for string in strings[first : first + self.copies]),
+                num_qubits=self.num_qubits,
+            )
+            for first in range(0, len(strings), self.copies)
+        )
+
+    @property
+    def output_squares(self) -> tuple[LinearObservable, ...]:
+        """Squares of the output observables."""
+        share = 1.0 / self.copies**2
+        return tuple(
+            LinearObservable(
+                terms=tuple((PauliString.of("Z", *sorted(pair)), 2.0 * share) for pair in combinations(spins, 2)),
+                constant=self.copies * share,
+                num_qubits=self.num_qubits,
+            )
+            for spins in zip(*(self.outputs[copy :: self.copies] for copy in range(self.copies)), strict=True)
+        )
 
     @cached_property
     def groups(self) -> tuple[CommutingGroup, ...]:
@@ -212,8 +275,7 @@ class IsingNetwork(SpinNetwork):
         values = -np.ones((inputs.shape[0], len(terms)))
         by_input = scaled >= 0
         values[:, by_input] = -inputs[:, scaled[by_input]]
-        every = np.arange(len(terms))
-        return TermJacobian(weight=every, term=terms, values=values, num_weights=len(terms))
+        return TermJacobian(weight=self._weight_of, term=terms, values=values, num_weights=self.layout.num_weights)
 
     def input_jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
         """Return d(coefficient)/d(input): -W[a,k] of Z_k and -V[a,j,k] of Z_j Z_k, with inputs in the place of weights.
@@ -224,7 +286,9 @@ class IsingNetwork(SpinNetwork):
         """
         terms, scaled = self._entries
         by_input = scaled >= 0
-        values = np.broadcast_to(-np.asarray(weights)[by_input], (inputs.shape[0], int(by_input.sum())))
+        values = np.broadcast_to(
+            -np.asarray(weights)[self._weight_of[by_input]], (inputs.shape[0], int(by_input.sum()))
+        )
         return TermJacobian(weight=scaled[by_input], term=terms[by_input], values=values, num_weights=self.num_inputs)
 
     def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
@@ -236,7 +300,7 @@ class IsingNetwork(SpinNetwork):
         """
         jacobian = self.jacobian(weights, inputs)
         summed = np.zeros((inputs.shape[0], len(self.terms)))
-        np.add.at(summed.T, jacobian.term, (jacobian.values * weights).T)
+        np.add.at(summed.T, jacobian.term, (jacobian.values * np.asarray(weights)[jacobian.weight]).T)
         return summed
 
     def hamiltonian(self, weights: NDArray, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
@@ -261,8 +325,9 @@ class IsingNetwork(SpinNetwork):
         """
         index = self.layout.index_of(weight)
         jacobian = self.jacobian(np.zeros(self.layout.num_weights), one_input(x, self.num_inputs))
-        string = self.terms[jacobian.term[index]]
-        return sparse_pauli_op([(string, float(jacobian.values[0, index]))], self.num_qubits)
+        own = np.flatnonzero(jacobian.weight == index)
+        pairs = [(self.terms[jacobian.term[entry]], float(jacobian.values[0, entry])) for entry in own]
+        return sparse_pauli_op(pairs, self.num_qubits)
 
     def unreached_outputs(self) -> tuple[int, ...]:
         """Return the outputs that no path of couplings connects to any input."""
@@ -271,7 +336,3 @@ class IsingNetwork(SpinNetwork):
         driven = [k for _, k in self._links()] + [k for _, *ends in self._coupling_links() for k in ends]
         reached = self.graph.reachable(driven)
         return tuple(spin for spin in self.outputs if spin not in reached)
-
-
-def _block(symbol: str, key: str, names: Sequence[str], start: WeightInitialisation) -> WeightBlock:
-    return WeightBlock(symbol=symbol, key=key, names=tuple(names), start=start)

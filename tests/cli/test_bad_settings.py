@@ -119,6 +119,24 @@ GRAPHS = [
     ("network={graph='layered'}", "network.layers: this key is missing"),
     ("network={graph='heavy_hex'}", "network.distance: this key is missing"),
     ("network={graph='zephyr'}", "network.cells: this key is missing"),
+    ("network={graph='convolution'}", "network.image: this key is missing"),
+    ("network.stride=2", "network.stride: does not go with graph = 'complete'"),
+    (
+        "network={graph='convolution', image=[3, 3]}",
+        "network.image: expected as many pixels as the task has inputs, 2; got 3 x 3",
+    ),
+    (
+        "network={graph='convolution', image=[1, 2], filter_size=3}",
+        "network.filter_size: expected at most the image, 1; got 3",
+    ),
+    (
+        "network={graph='convolution', image=[1, 2], outputs=[0]}",
+        "network.outputs: does not go with graph = 'convolution'",
+    ),
+    (
+        "network={num_spins=3, outputs=[0], copies=2}",
+        "network.copies: expected a divisor of the number of outputs, 1; got 2",
+    ),
     ("network={graph='pegasus', cells=1}", "network.cells: graph = 'pegasus' begins at 2, got 1"),
     ("network.shape=[1, 2]", "network.shape: does not go with graph = 'complete'"),
     ("network.graph='layered'", "network.num_spins: does not go with graph = 'layered'"),
