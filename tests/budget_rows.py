@@ -180,6 +180,18 @@ FACTS = {
 }
 
 
+def samples_rows():
+    """A study of samples against shots: the part of the shots stays, that of the samples grows as they become fewer."""
+    rows = []
+    for shots in (1, 4, 16, 64):
+        data, shot, bias = 0.2 * shots**0.5, 0.8, 0.1
+        error = (data**2 + shot**2 + bias**2) ** 0.5
+        cost = {"total_shots": 320, "jobs": 2, "qpu_seconds": 4.1, "relative_rmse": error / 2.0, "loss": 0.1}
+        model = {"model_rmse": error, "data_std": data, "shot_std": shot}
+        rows.append({"shots": shots, "samples": 64 // shots, **_with_ends({"rmse": error}), **cost, **model})
+    return rows
+
+
 def size_rows(curves=("chain", "heavy-hex", "complete"), columns=("fields.mean = 1", "fields.mean = 0.3")):
     """Means of a size study: a length that stays, gradients that fall with the distance, shots that grow."""
     rows = []

@@ -198,7 +198,7 @@ def study_pilot(problem: GradientProblem, setting: Setting, *, shots: int, level
         trainable=problem.trainable,
         in_units_of_signals=True,
     )
-    pilot, usage = _quietly(lambda: run_measurements(work, problem.executor))
+    pilot, usage = quietly(lambda: run_measurements(work, problem.executor))
     assert isinstance(pilot, Pilot)
     return StudyPilot(
         model=pilot.model,
@@ -226,7 +226,7 @@ def check_contrasts(problem: GradientProblem, setting: Setting) -> tuple[Measure
     work = estimator.phases(
         *(*problem.given, RequestKey(f"check {setting.key}", 0), betas), shot_fractions=fractions, quiet=True
     )
-    measured, usage = _quietly(lambda: run_measurements(work, problem.executor))
+    measured, usage = quietly(lambda: run_measurements(work, problem.executor))
     return measured_contrasts(measured, pair, problem.trainable), usage.shots
 
 
@@ -260,7 +260,7 @@ def measure_setting(problem: GradientProblem, setting: Setting, repeats: int, pi
     with counting_warnings(WarningLog()) as log:
         estimates, row = repeated(estimate, problem, repeats, truth, problem.trainable)
         for found in estimates:
-            _quietly(partial(check_estimate, found, problem.trainable))
+            quietly(partial(check_estimate, found, problem.trainable))
     gradients = np.array([found.gradient for found in estimates])[:, problem.trainable]
     fixed = np.array([found.group_variance.sum(axis=0) for found in estimates])[:, problem.trainable]
     return {
@@ -317,7 +317,7 @@ def repeated(
         trainable: Which components of the estimates are compared with it.
     """
     counting = CountingExecutor(problem.executor)
-    found = _quietly(lambda: [run_measurements(estimate(repeat), counting)[0] for repeat in range(repeats)])
+    found = quietly(lambda: [run_measurements(estimate(repeat), counting)[0] for repeat in range(repeats)])
     gradients, claimed = (
         np.array([getattr(one, name) for one in found])[:, trainable] for name in ("gradient", "variance")
     )
@@ -325,7 +325,12 @@ def repeated(
     return found, {"repeats": repeats, **counting.record(repeats), **statistics.record()}
 
 
-def _quietly(work: Callable[[], Any]) -> Any:
+def quietly(work: Callable[[], Any]) -> Any:
+    """Return the result of some work, with the warnings of this package not shown.
+
+    Args:
+        work: The work.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", QepWarning)
         return work()

@@ -162,7 +162,7 @@ class GradientStudy:
         name, points = self.default_contrast, list[Point]()
         pilot, study = self.pilots[name], self.study
         for shots in study.config.shots:
-            plain = self._best(name, shots)
+            plain = self.best_setting(name, shots)
             shot_fractions = pilot.model.best_shot_fractions(plain.beta, pilot.batches)
             ways = [plain, replace(plain, shot_fractions=tuple(shot_fractions.tolist()))]
             if self._estimator.hamiltonian.num_qubits:
@@ -171,8 +171,13 @@ class GradientStudy:
             points += map(study.point, self._per_weight(plain))
         return points
 
-    def _best(self, contrast: str, shots: int) -> Setting:
-        """Return the setting of a contrast at the optimal nudge of its pilot, to three digits."""
+    def best_setting(self, contrast: str, shots: int) -> Setting:
+        """Return the setting of a contrast at the optimal nudge of its pilot, to three digits.
+
+        Args:
+            contrast: Name of the contrast in the study.
+            shots: Shots per batch.
+        """
         model, sign = self.pilots[contrast].model, of_sign(contrast)[1]
         return setting_of(contrast, float(f"{abs(model.best_beta(shots, sign=sign)):.3g}"), shots)
 
@@ -211,7 +216,7 @@ class GradientStudy:
 
     def _compared_at(self, shots: int) -> list[Row]:
         study, names = self.study, [name for name in _COMPARED if name in self.pilots] or [self.default_contrast]
-        own = [self._with_as_many_shots(name, self._best(names[0], shots)) for name in names]
+        own = [self._with_as_many_shots(name, self.best_setting(names[0], shots)) for name in names]
         ours = [*own, *self._per_weight(own[0])]
         found = study.rows([study.point(one, at="equal shots") for one in ours])
         total = found[0]["total_shots"]
@@ -229,7 +234,7 @@ class GradientStudy:
         if kind == guide.contrast:
             return guide
         batches = batches_per_group(self._with(guide)).sum() / self.pilots[contrast].batches.sum()
-        return self._best(contrast, max(1, round(guide.shots * float(batches))))
+        return self.best_setting(contrast, max(1, round(guide.shots * float(batches))))
 
     def _shifts(self) -> tuple[float, ...]:
         """Return candidate shifts of the weights; springs and masses stay positive under them."""

@@ -41,12 +41,24 @@ def training_points(config: Config, folder: Path) -> list[Point]:
     """
     if config.measurement.batch_shots is None:
         raise ConfigError("measurement.shots: a training study compares numbers of shots; expected one, got 'exact'")
-    section, points = config.budget.training, list[Point]()
-    training = config.training.model_copy(update={"evaluate_final": False})  # losses are evaluated without shots
-    for label, measurement in _budgets(config).items():
-        for seed in range(config.seed, config.seed + section.seeds):
-            changes = {"seed": seed, "measurement": measurement, "training": training, "callbacks": CallbacksConfig()}
-            own = config.model_copy(update=changes)
+    budgets = {label: {"measurement": measurement} for label, measurement in _budgets(config).items()}
+    return runs_of(config, folder, budgets, config.budget.training.seeds)
+
+
+def runs_of(config: Config, folder: Path, budgets: Mapping[str, Mapping[str, Any]], seeds: int) -> list[Point]:
+    """Return one run for every budget and seed, with losses that are evaluated without shots.
+
+    Args:
+        config: Configuration of the study.
+        folder: Folder of the runs, an absolute path.
+        budgets: Changed sections of the configuration by the label of the budget.
+        seeds: Number of seeds, from that of the configuration on.
+    """
+    points = list[Point]()
+    for label, sections in budgets.items():
+        for seed in range(config.seed, config.seed + seeds):
+            own = config.model_copy(update={"seed": seed, "callbacks": CallbacksConfig(), **sections})
+            own = own.model_copy(update={"training": own.training.model_copy(update={"evaluate_final": False})})
             name = f"{label.replace(' ', '-')}-seed-{seed}"
             point = {"key": name, "folder": str(folder / name), "config": own.resolved(), "label": label, "seed": seed}
             points.append(point)
@@ -103,8 +115,12 @@ def _has_exact_losses(config: Config) -> bool:
     return not config.preparation.measures_energies
 
 
-def check_training(points: Sequence[Point]) -> None:
+def check_training(points: Sequence[Point], section: str = "budget.training") -> None:
     """Check that every budget can be trained, and that no other run exists in the folders; nothing is written.
+
+    Args:
+        points: The runs.
+        section: Section of the configuration that asks for them.
 
     Raises:
         ConfigError: The configuration does not allow a budget.
@@ -112,9 +128,9 @@ def check_training(points: Sequence[Point]) -> None:
     """
     for point in {point["label"]: point for point in points}.values():
         try:
-            build(check_config(point["config"], "budget.training"))
+            build(check_config(point["config"], section))
         except ConfigError as error:
-            raise ConfigError(f"budget.training ({point['label']}): {error}") from error
+            raise ConfigError(f"{section} ({point['label']}): {error}") from error
     for point in points:
         path = Path(point["folder"])
         if path.exists() and kept_config(RunFolder.open(path)) != point["config"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from qep_qiskit.budget.recommendation import (
     for_shots,
     require_answerable,
 )
+from qep_qiskit.budget.samples_study import SamplesStudy, samples_choice, samples_runs, samples_sentences
 from qep_qiskit.budget.setup import BudgetSetup, problem_of, setup_of
 from qep_qiskit.budget.study import GradientStudy, Study
 from qep_qiskit.budget.summary_sentences import (
@@ -88,6 +89,9 @@ def _check(studies: Sequence[str], experiment: Experiment, setup: BudgetSetup, p
     problem_of(setup, experiment.config.budget.reference)
     if "training" in studies:
         check_training(training_points(experiment.config, path / "runs"))
+    if "samples" in studies:
+        runs = samples_runs(experiment.config, experiment.task.train.num_samples, None, path / "runs")
+        check_training([{**run, "folder": str(path / "unwritten")} for run in runs], "budget.step")
     if "noise" in studies:
         for other in noisy_setups(setup, experiment.config).values():
             problem_of(other, "prepared" if experiment.config.budget.reference == "prepared" else "exact")
@@ -111,6 +115,11 @@ def _worked_out(
         runs = training_points(experiment.config, path / "runs")
         tables["training"] = training_rows(study, runs)
         sentences += training_sentences(tables["training"])
+    if "samples" in studies:
+        samples = SamplesStudy(started=started, experiment=experiment, folder=path / "runs")
+        tables["samples"], tables["samples_training"] = samples.rows()
+        runs += samples.runs()
+        sentences += samples_sentences(tables["samples"])
     if "noise" in studies:
         setups = noisy_setups(study.setup, experiment.config)
         tables["noise"] = noise_rows(study, setups)
@@ -128,8 +137,9 @@ def _facts(
     budget_problem: BudgetProblem,
     best: Recommendation,
     sentences: Sequence[str],
-    studied: Collection[str],
+    tables: Mapping[str, Sequence[Row]],
 ) -> dict[str, Any]:
+    choice = {"samples_against_shots": samples_choice(tables["samples"])} if "samples" in tables else {}
     network = experiment.network
     problem = problem_of(study.setup, study.config.reference)
     truth = {"exact": "exact eigenstates", "prepared": "the prepared states without shots"}[problem.truth.source]
@@ -140,7 +150,7 @@ def _facts(
         "name": experiment.config.name,
         "network": f"{size}; errors are counted from the gradient of {truth}, mean over "
         f"{amount(budget_problem.samples, 'training sample')}",
-        "truth": truth + (_TRUTH_OF_NOISE if "noise" in studied else ""),
+        "truth": truth + (_TRUTH_OF_NOISE if "noise" in tables else ""),
         "num_weights": trained,
         "num_qubits": network.num_qubits,
         "num_samples": budget_problem.samples,
@@ -156,6 +166,7 @@ def _facts(
             "total_shots": best.total_shots,
             "qpu_seconds": best.qpu_seconds,
             "toml": best.toml,
+            **choice,
         },
     }
 

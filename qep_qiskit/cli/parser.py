@@ -279,7 +279,7 @@ def _budget(commands: argparse._SubParsersAction) -> None:
     budget.add_argument(
         "--study",
         action="append",
-        choices=["gradient", "comparison", "training", "noise", "size", "ramp"],
+        choices=["gradient", "comparison", "training", "noise", "samples", "size", "ramp"],
         help="what to study; may be given many times (gradient and comparison)",
     )
     _over_argument(

@@ -72,6 +72,19 @@ class RampStudyConfig(Section):
     """Total times in a window; four or more in a period."""
 
 
+class StepStudyConfig(Section):
+    """Study of samples against shots in a step (``--study samples``)."""
+
+    executions: Count = 60
+    """Samples of a step times shots per batch, the same at every point."""
+    shots: list[Shots] = Field(default=[1, 2, 5, 15, 60], min_length=2)
+    """Shots per batch; each divides `executions`, and the quotient is the number of samples."""
+    seeds: Count = 5
+    """Number of training runs for each number of shots, with the seed of the configuration and the next ones."""
+    epochs: Count = 1
+    """Epochs of the runs with the fewest samples a step; the others have more, so that all spend equal shots."""
+
+
 class NamedMitigation(MitigationConfig):
     """A combination of error mitigations.
 
@@ -130,6 +143,8 @@ class BudgetConfig(Section):
     """Study of size."""
     ramp: RampStudyConfig = RampStudyConfig()
     """Study of the ramp."""
+    step: StepStudyConfig = StepStudyConfig()
+    """Study of samples against shots."""
     training: TrainingStudyConfig = TrainingStudyConfig()
     """Study of loss against shots."""
     noise: NoiseStudyConfig = NoiseStudyConfig()

@@ -12,6 +12,7 @@ from budget_rows import (
     gradient_rows,
     noise_rows,
     ramp_rows,
+    samples_rows,
     size_rows,
     training_rows,
 )
@@ -40,6 +41,8 @@ ALL = {
     "noise": noise_rows(),
     "size": size_rows(),
     "ramp": ramp_rows(),
+    "samples": samples_rows(),
+    "samples_training": training_rows(epochs=3),
 }
 NAMES = [chart.name for chart in budget_charts(**ALL)]
 

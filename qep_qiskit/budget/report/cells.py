@@ -154,6 +154,34 @@ def noise_table(rows: Sequence[Row]) -> TextTable:
     return _table(best, columns, title=title, note=_error_note(best) + ".")
 
 
+def samples_table(rows: Sequence[Row]) -> TextTable:
+    """Return a table of every choice of samples and shots at the executions of a step.
+
+    Args:
+        rows: Rows of the study of samples against shots.
+    """
+    columns = {
+        "shots": _count("shots"),
+        "samples": _count("samples"),
+        "RMSE": _error,
+        "formula": lambda row: _plain(number(row, "model_rmse") * _factor(row), digits=3),
+        "data": lambda row: _plain(number(row, "data_std") * _factor(row), digits=3),
+        "shot noise": lambda row: _plain(number(row, "shot_std") * _factor(row), digits=3),
+        "executions": _count("total_shots"),
+        "jobs": _count("jobs"),
+        "QPU s": _aligned("qpu_seconds"),
+        "loss": _aligned("loss"),
+    }
+    note = f"{_error_note(rows)}. formula: of V_data and V_shot. loss: at the end of training, the median over seeds."
+    return _table(rows, columns, title="Samples against shots, for one step", note=note)
+
+
+def _factor(row: Row) -> float:
+    """Return what makes an error relative, or one where the length of the gradient is unknown."""
+    factor = relative_factor(row)
+    return factor if math.isfinite(factor) else 1.0
+
+
 def size_table(table: Sequence[Sequence[str]]) -> TextTable:
     """Return the table of the curves of a size study.
 
@@ -189,6 +217,7 @@ def recommendation_rows(recommendation: Mapping[str, Any]) -> list[tuple[str, st
         ("expected RMSE", expected),
         ("shots for one gradient", recommendation.get("total_shots")),
         ("QPU seconds for one gradient", recommendation.get("qpu_seconds")),
+        ("samples against shots", recommendation.get("samples_against_shots")),
     )
     return [(name, _value(value)) for name, value in pairs if value not in (None, "")]
 
@@ -219,8 +248,8 @@ def answers_table(answers: Sequence[Mapping[str, Any]], *, title: str) -> Fitted
 
 def _error(row: Row) -> str:
     """Return the RMSE, relative if possible, with half its confidence interval."""
-    factor = relative_factor(row)
-    value, low, high = (end * (factor if math.isfinite(factor) else 1.0) for end in interval(row, "rmse"))
+    factor = _factor(row)
+    value, low, high = (end * factor for end in interval(row, "rmse"))
     half = 0.5 * (high - low)
     return value_with_error(value, half if half > 0 else None, digits=3) if math.isfinite(value) else _MISSING
 

@@ -14,6 +14,7 @@ from qep_qiskit.budget.report.comparison_figure import comparison_of_methods
 from qep_qiskit.budget.report.noise_figure import error_on_a_noisy_device
 from qep_qiskit.budget.report.ramp_figure import error_of_the_ramp
 from qep_qiskit.budget.report.rows import Row, cut_name, default_contrast, levels, main_cut, number, strength
+from qep_qiskit.budget.report.samples_figure import samples_against_shots
 from qep_qiskit.budget.report.shots_figures import (
     cosine_against_shots,
     error_bar_calibration,
@@ -45,9 +46,10 @@ def budget_charts(**tables: Sequence[Row]) -> list[Chart]:
     """Return the figures for which rows exist.
 
     Args:
-        **tables: Rows of the studies: `gradient`, `comparison` (the baselines), `training`, `noise`, `size`, `ramp`.
+        **tables: Rows of the studies: `gradient`, `comparison` (the baselines), `training`, `noise`, `size`, `ramp`,
+            `samples`, and `samples_training` (its runs).
     """
-    gradient, comparison, training, noise, size, ramp = (tables.get(name, ()) for name in _STUDIES)
+    gradient, comparison, training, noise, size, ramp, samples, runs = (tables.get(name, ()) for name in _STUDIES)
     rows, noisy = main_cut(gradient), main_cut(noise)
     strengths, shots = {strength(row) for row in rows}, levels(rows, "shots")
     spent = any(number(row, "shots") > 0 for row in training)
@@ -61,6 +63,8 @@ def budget_charts(**tables: Sequence[Row]) -> list[Chart]:
         ("groupings_against_shots", groupings_against_shots, gradient, len(ways) > 1),
         ("comparison_of_methods", comparison_of_methods, comparison, _has(comparison, "rmse")),
         ("training_against_shots", training_against_shots, training, spent and _has(training, "loss")),
+        ("samples_against_shots", samples_against_shots, samples, _has(samples, "rmse")),
+        ("training_by_samples", training_against_shots, runs, _has(runs, "loss")),
         ("error_on_a_noisy_device", error_on_a_noisy_device, noisy, bool(noisy)),
         ("gradient_against_size", gradient_against_size, size, bool(size)),
         ("gap_and_best_nudge", gap_and_best_nudge, size, has_values(size, "gap") or has_values(size, "beta")),
@@ -81,7 +85,7 @@ def _has(rows: Sequence[Row], *keys: str) -> bool:
     return any(math.isfinite(number(row, key)) for row in rows for key in keys)
 
 
-_STUDIES = ("gradient", "comparison", "training", "noise", "size", "ramp")
+_STUDIES = ("gradient", "comparison", "training", "noise", "size", "ramp", "samples", "samples_training")
 _TEXTS = {
     "rmse_against_shots": (
         "How the error falls with shots",
@@ -122,6 +126,17 @@ _TEXTS = {
         "What a training run needs",
         "Median over seeds with the band between the quartiles, epoch by epoch: further left is the same result for "
         "fewer shots.",
+    ),
+    "samples_against_shots": (
+        "Samples or shots",
+        "Every point has the same samples times shots in a step, and the same QPU seconds: points are measured, with "
+        "confidence intervals from repeats, and lines are (V_data + V_shot/m)/B with its two parts, and the bias in "
+        "the whole.",
+    ),
+    "training_by_samples": (
+        "Training with more samples or more shots",
+        "All runs spend equal shots in about as many steps, at one learning rate: median over seeds with the band "
+        "between the quartiles, epoch by epoch.",
     ),
     "error_on_a_noisy_device": (
         "What a noisy device adds",

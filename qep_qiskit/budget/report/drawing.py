@@ -22,7 +22,7 @@ NARROW: Final = 4.2
 
 _ERRORS = (
     *(f"{name}{end}" for name in ("rmse", "bias", "std") for end in ("", "_low", "_high")),
-    *("model_rmse", "model_bias", "model_std"),
+    *("model_rmse", "model_bias", "model_std", "data_std", "shot_std"),
 )
 
 

@@ -17,6 +17,7 @@ from qep_qiskit.budget.report.cells import (
     noise_table,
     recommendation_rows,
     recommendation_table,
+    samples_table,
     size_table,
     study_table,
     training_table,
@@ -47,10 +48,12 @@ def write_budget_report(
         facts: Facts about the study. All keys are optional: `name`, `network` (a sentence), `num_weights`,
             `num_qubits`, `num_samples`, `gradient_norm`, `truth` (source of the true gradient), `sentences` (results, a
             list), `warnings` (sentences, a list), and `recommendation`, a mapping with `beta`, `contrast`, `shots`,
-            `allocation` (fraction for each group), `expected_rmse`, `expected_relative_rmse`, `total_shots`,
-            `qpu_seconds` and `toml` (text for the configuration), `curves` (texts of a table of a size study, the
-            headers first) and `method`, pairs of words and their meaning, in place of those of the other studies.
-        **tables: Rows of the studies: `gradient`, `comparison` (the baselines), `training`, `noise`, `size`, `ramp`.
+            `allocation` (fraction for each group), `samples_against_shots` (a sentence), `expected_rmse`,
+            `expected_relative_rmse`, `total_shots`, `qpu_seconds` and `toml` (text for the configuration), `curves`
+            (texts of a table of a size study, the headers first) and `method`, pairs of words and their meaning, in
+            place of those of the other studies.
+        **tables: Rows of the studies: `gradient`, `comparison` (the baselines), `training`, `noise`, `size`, `ramp`,
+            `samples`, and `samples_training` (its runs).
 
     Returns:
         Tables for the terminal: gradient study, baselines, training, noise, recommendation; only those with rows.
@@ -124,8 +127,14 @@ def _data_uri(figure: Figure) -> str:
 
 def _tables(tables: Mapping[str, Sequence[Row]]) -> list[TextTable]:
     """Return the tables of the studies that have rows."""
-    made = {"gradient": study_table, "comparison": comparison_table, "training": training_table, "noise": noise_table}
-    made["ramp"] = ramp_table
+    made = {
+        "gradient": study_table,
+        "comparison": comparison_table,
+        "samples": samples_table,
+        "training": training_table,
+        "noise": noise_table,
+        "ramp": ramp_table,
+    }
     shown = {**tables, "gradient": main_cut(tables.get("gradient", ()))}
     return [table(shown[study]) for study, table in made.items() if shown.get(study)]
 
