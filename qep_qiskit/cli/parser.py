@@ -279,8 +279,10 @@ def _budget(commands: argparse._SubParsersAction) -> None:
     budget.add_argument(
         "--study",
         action="append",
+        metavar="NAME",
         choices=["gradient", "comparison", "training", "noise", "samples", "size", "ramp"],
-        help="what to study; may be given many times (gradient and comparison)",
+        help="what to study: gradient, comparison, training, noise, samples, size or ramp; may be given many times "
+        "(gradient and comparison)",
     )
     _over_argument(
         budget,
