@@ -32,7 +32,6 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.execution.statevector import StatevectorExecutor
-from qep_qiskit.learning import Contrast
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import END_CURVATURES, AdiabaticPreparation, ExactPreparation, Preparation
@@ -59,11 +58,6 @@ def ramp_setup(experiment: Experiment, weights: NDArray) -> BudgetSetup:
         )
     if not config.execution.is_ideal:
         raise ConfigError("execution: --study ramp takes exact means; leave out noise and devices")
-    if not isinstance(experiment.estimator.contrast, Contrast):
-        raise ConfigError(
-            f"contrast.kind: --study ramp takes contrasts of real nudges, such as 'symmetric', got "
-            f"'{config.contrast.kind}'"
-        )
     setup = ideal(setup_of(experiment, weights))
     problem = problem_of(setup, "exact")
     if problem.truth.source != "exact":

@@ -23,7 +23,14 @@ from qep_qiskit.network.cost import OperatorCost
 from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes.states import CircuitStates
-from qep_qiskit.preparation import RAMPS, AdiabaticPreparation, HamiltonianFamily, WarmStart, term_expectations
+from qep_qiskit.preparation import (
+    END_CURVATURES,
+    RAMPS,
+    AdiabaticPreparation,
+    HamiltonianFamily,
+    WarmStart,
+    term_expectations,
+)
 
 TROTTER_FIGURES = "cosine_ramp_trotter2_against_symmetric_contrast"
 FAMILIES = ["chain4", "chain6", "chain8", "complete4", "complete6", "complete8"]
@@ -109,6 +116,12 @@ def test_ramps_rise_from_zero_to_one(name):
     assert AdiabaticPreparation(steps=4, ramp=name).schedule() == pytest.approx(
         SCHEDULES[name](np.array([0.125, 0.375, 0.625, 0.875])), abs=1e-12
     )
+
+
+@pytest.mark.parametrize("name", RAMPS)
+def test_end_curvatures(name):
+    start, end = (abs(np.diff(SCHEDULES[name](x + np.array([-1e-3, 0.0, 1e-3])), 2)[0]) / 1e-6 for x in (1e-3, 0.999))
+    assert (start, end) == pytest.approx((END_CURVATURES[name] or 0.0,) * 2, rel=5e-3, abs=1e-8)
 
 
 @pytest.mark.parametrize(("order", "slope"), [(1, 1.0), (2, 2.0)])
