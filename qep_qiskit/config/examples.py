@@ -21,6 +21,7 @@ _KINDS: Final = {
     "network": "network.kind",
     "preparation": "preparation.kind",
     "backend": "execution.backend",
+    "contrast": "contrast.kind",
 }
 """Options that pick an example, the most important first, and the key that each of them sets."""
 
@@ -45,9 +46,10 @@ class Example:
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Kinds of task, network and preparation, and the backend; defaults are filled in."""
+        """Kinds of task, network, preparation and contrast, and the backend; defaults are filled in."""
         config = check_config(tomllib.loads(self.text), self.name)
-        kinds = (config.task.kind, config.network.kind, config.preparation.kind, config.execution.backend)
+        states = (config.network.kind, config.preparation.kind, config.execution.backend)
+        kinds = (config.task.kind, *states, config.contrast.kind)
         return dict(zip(_KINDS, kinds, strict=True))
 
     def with_keys(self, overrides: Sequence[str]) -> str:
@@ -84,13 +86,13 @@ def example_for(name: str | None, kinds: Mapping[str, str]) -> tuple[Example, li
 
     Args:
         name: Name of an example, or None.
-        kinds: Wanted kinds by option: "task", "network", "preparation", "backend".
+        kinds: Wanted kinds by option: "task", "network", "preparation", "backend", "contrast".
 
     Raises:
         ConfigError: There is no such example, or none with this task.
     """
     if name is None:
-        wanted = {"network": "ising", **kinds}
+        wanted = {"network": "ising", "contrast": "symmetric", **kinds}
         chosen = max(examples(), key=lambda one: [wanted.get(option) in (None, one.kinds[option]) for option in _KINDS])
         if kinds.get("task", chosen.kinds["task"]) != chosen.kinds["task"]:
             known = sorted({one.kinds["task"] for one in examples()})

@@ -48,7 +48,7 @@ CHOICES = [
     ("preparation={kind='adiabatic', order=3}", "preparation.order: expected 1 or 2, got 3"),
     ("preparation={kind='adiabatic', steps=0}", "preparation.steps: expected at least 1, got 0"),
     ("preparation={kind='adiabatic', total_time=-1.0}", "preparation.total_time: expected more than 0"),
-    ("preparation.solver='magic'", "preparation.solver: expected 'auto', 'dense' or 'lanczos'"),
+    ("preparation.solver='magic'", "preparation.solver: expected 'auto', 'dense', 'lanczos' or 'components'"),
     (
         "execution.backend='ibm'",
         "'rehearse:ibm_...', 'ibm_...' or 'package.module:factory', got 'ibm'",
