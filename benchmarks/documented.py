@@ -277,6 +277,17 @@ DOCUMENTED: dict[str, Documented] = {
         config="configs/xor.toml",
         files={"rmse_against_beta.png": "docs/xor_rmse_against_beta.png"},
     ),
+    "samples_iris": DocumentedBudget(
+        command=(
+            *("budget", "configs/iris.toml", "--study", "samples", "--json", "--set", "preparation.kind=exact"),
+            *("--set", "budget.step.epochs=2"),
+        ),
+        config="configs/iris.toml",
+        files={
+            "samples_against_shots.png": "docs/iris_samples_against_shots.png",
+            "training_by_samples.png": "docs/iris_training_by_samples.png",
+        },
+    ),
     "size_study": sizes(
         "xor_size",
         "network.graph=chain,square,heavy_hex,complete",

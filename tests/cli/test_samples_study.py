@@ -84,11 +84,11 @@ def test_the_recommendation_says_what_to_choose(studied):
     assert "samples against shots" in (studied[0] / "index.html").read_text()
 
 
-def test_what_repeats_cannot_tell_apart_is_told_by_the_formula():
+def test_what_repeats_cannot_tell_apart_is_told_by_training():
     rows = [
-        {"shots": 1, "samples": 4, "rmse": 1.05, "rmse_low": 1.0, "rmse_high": 1.1, "model_rmse": 0.9},
-        {"shots": 2, "samples": 2, "rmse": 1.0, "rmse_low": 0.95, "rmse_high": 1.05, "model_rmse": 1.1},
-        {"shots": 4, "samples": 1, "rmse": 2.1, "rmse_low": 2.0, "rmse_high": 2.2, "model_rmse": 0.5},
+        {"shots": 1, "samples": 4, "rmse": 1.05, "rmse_low": 1.0, "rmse_high": 1.1, "loss": 0.2},
+        {"shots": 2, "samples": 2, "rmse": 1.0, "rmse_low": 0.95, "rmse_high": 1.05, "loss": 0.3},
+        {"shots": 4, "samples": 1, "rmse": 2.1, "rmse_low": 2.0, "rmse_high": 2.2, "loss": 0.1},
     ]
     assert samples_choice(rows).startswith("Take 1 shot of each of 4 samples a step")
     assert "4 times as large with 4 shots of one sample" in samples_choice(rows)
