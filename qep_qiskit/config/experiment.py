@@ -223,6 +223,7 @@ def _built(config: Config, task: Task | None, *, simulates: bool) -> Experiment:
     )
     with keys(config, "update"):
         config.update.build().check(estimator)
+    _refuse_decay_without_rate(config)
     with keys(config, "execution"):
         executor = build_executor(config, seeds, network.num_qubits)
     experiment = Experiment(
@@ -258,6 +259,13 @@ def _check_memory(config: Config, num_qubits: int) -> None:
 def has_certain_outcomes(preparation: Preparation) -> bool:
     """Return whether states are classical spin configurations, for which every shot gives the same result."""
     return isinstance(preparation, ExactSearch | AnnealingPreparation)
+
+
+def _refuse_decay_without_rate(config: Config) -> None:
+    if config.training.decay_epochs is not None and config.update.decay == "constant":
+        raise ConfigError(
+            "training.decay_epochs: goes with a learning rate that decays, which update.decay sets; leave it out"
+        )
 
 
 def _refuse_certainty(experiment: Experiment) -> None:

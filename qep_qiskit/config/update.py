@@ -19,7 +19,8 @@ OPTIMIZERS: Registry[Callable[[UpdateConfig], Optimizer]] = Registry(
 """Factories of optimisers by name; each is called with the section."""
 
 
-for _name, _make in {"gradient_descent": GradientDescent, "momentum": Momentum, "adam": Adam}.items():
+_OWN = {"gradient_descent": GradientDescent, "momentum": Momentum, "adam": Adam}
+for _name, _make in _OWN.items():
     OPTIMIZERS.add(_name, partial(Section.made, make=_make))
 
 
@@ -27,6 +28,7 @@ AGNOSTIC = "agnostic"
 """Kind of update without a gradient: weights on springs."""
 
 _OF_GRADIENTS = ("learning_rate", "decay", "final_fraction", "momentum", "beta1", "beta2", "normalize")
+_KIND_OF = {"momentum": "momentum", "beta1": "adam", "beta2": "adam", "epsilon": "adam"}
 
 
 class UpdateConfig(Section):
@@ -80,4 +82,11 @@ class UpdateConfig(Section):
                 )
             return self.made(AgnosticUpdate)
         self.refuse_given(("tolerance", "max_iterations"), "goes with kind = 'agnostic'")
+        # Optimisers of plug-ins may use any key.
+        self.refuse_idle(
+            {
+                key: (kind == self.kind or self.kind not in _OWN, f"kind = '{kind}', not with '{self.kind}'")
+                for key, kind in _KIND_OF.items()
+            }
+        )
         return self.made(Update, optimizer=OPTIMIZERS.find(self.kind)(self), schedule=self.made(Schedule))

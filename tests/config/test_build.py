@@ -7,6 +7,7 @@ import pytest
 from built_runs import make
 
 from qep_qiskit.config import build, check_config
+from qep_qiskit.config.update import UpdateConfig
 from qep_qiskit.core.errors import (
     ConfigError,
 )
@@ -78,3 +79,19 @@ def test_config_of_a_run_builds_the_same_run():
     assert again.network.layout.names == experiment.network.layout.names
     start = again.network.layout.initial(again.seeds)
     assert np.array_equal(start, experiment.network.layout.initial(experiment.seeds))
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"),
+    [("gradient_descent", "epsilon"), ("momentum", "beta2"), ("adam", "momentum"), ("gradient_descent", "beta1")],
+)
+def test_a_key_of_another_optimiser_is_refused(kind, key):
+    with pytest.raises(ConfigError, match=rf"^{key}: goes with kind = '\w+', not with '{kind}'; leave it out$"):
+        UpdateConfig.model_validate({"kind": kind, key: 0.5}).build()
+
+
+def test_epochs_of_a_decay_need_a_decay():
+    with pytest.raises(ConfigError, match=r"^training\.decay_epochs: goes with a learning rate that decays"):
+        build(
+            check_config({"task": {"kind": "xor"}, "network": {"num_spins": 2}, "training": {"decay_epochs": 3}}, "t")
+        )
