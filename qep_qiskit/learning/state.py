@@ -30,9 +30,9 @@ from qep_qiskit.learning.request_log import RequestLog, pack_request_log, unpack
 from qep_qiskit.learning.shot_schedule import SignalTally, StepShots
 from qep_qiskit.outcomes import ReadoutErrorModel
 
-_FORMAT = 9
+_FORMAT = 10
 _DIGEST_BYTES = 32
-_COUNTERS = ("step", "epoch", "batch", "shots", "circuits", "seconds", "metrics_bytes")
+_COUNTERS = ("step", "epoch", "batch", "shots", "circuits", "seconds", "records", "metrics_bytes")
 
 
 Ending = Literal["no", "due", "done"]
@@ -119,6 +119,7 @@ class TrainingState:
         shots: Shots used, evaluations included.
         circuits: Bound circuits run, evaluations included.
         seconds: Wall time in seconds, without the time between stop and resume.
+        records: Number of records given to the callbacks; zero until the check before the first step is complete.
         metrics_bytes: Length in bytes of the metrics file that belongs to this state.
         tally: Sums over the current epoch.
         signal: Signal and noise of the last gradients.
@@ -143,6 +144,7 @@ class TrainingState:
     shots: int = 0
     circuits: int = 0
     seconds: float = 0.0
+    records: int = 0
     metrics_bytes: int = 0
     tally: EpochTally = field(default_factory=EpochTally)
     signal: SignalTally = field(default_factory=SignalTally)

@@ -184,7 +184,7 @@ class Trainer:
         steps, epochs = self.total_steps, self.settings.epochs
         self._progress = RunProgress(steps, epochs, self.state.step, shown=self.progress)
         try:
-            if self.state.step == 0 and self.state.epoch == 0 and self.state.metrics_bytes == 0:
+            if self.state.records == 0:
                 self._first_check()
             while self.state.ending == "no" and self.state.epoch < self.settings.epochs:
                 self._epoch()
@@ -385,4 +385,5 @@ class Trainer:
 
     def _stamped(self, event: str, **values: object) -> Record:
         self.state.seconds = self._seconds()
+        self.state.records += 1
         return stamped(self.state, event, values)

@@ -44,7 +44,6 @@ class Watch(Callback):
                 trainer.request_stop()
 
     def on_step(self, trainer, record):
-        trainer.state.metrics_bytes += 1  # as a metrics file would: the first look is not repeated
         self.records.append({key: value for key, value in record.items() if key != "seconds"})
 
     on_epoch = on_step

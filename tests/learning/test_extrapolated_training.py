@@ -45,11 +45,6 @@ class StopAfter(Callback):
         if self.left == 0:
             trainer.request_stop()
 
-    def on_step(self, trainer, record):
-        trainer.state.metrics_bytes += 1  # as a metrics file would: the first look is not repeated
-
-    on_epoch = on_step
-
 
 def test_every_circuit_runs_in_every_folding_and_is_counted():
     plain, zne, both = (experiment(**execution).trainer() for execution in ({"mitigation": {}}, ZNE, BOTH))

@@ -48,9 +48,6 @@ class Records(Callback):
     def on_step(self, trainer, record):
         self.steps.append(record)
 
-    def on_epoch(self, trainer, record):
-        trainer.state.metrics_bytes += 1  # as a file would: a run that has told something is not new
-
 
 class StopAfter(Records):
     """Asks a trainer to stop after some requests."""

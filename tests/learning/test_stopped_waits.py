@@ -53,3 +53,16 @@ def test_what_was_answered_is_kept_and_the_rest_asked_for_later(tmp_path, number
     assert goes_on.job_note == ""
     np.testing.assert_array_equal(goes_on.weights, whole.weights)
     assert goes_on.state.shots == whole.state.shots
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_trainer_without_a_folder_goes_on_as_well(number):
+    experiment = build(check_config(SMALL, "test"))
+    whole = experiment.trainer(callbacks=())
+    assert whole.run() == "finished"
+    stopped = replace(experiment, executor=Waits(experiment.executor, number)).trainer(callbacks=())
+    assert stopped.run() == "stopped"
+    goes_on = experiment.trainer(callbacks=(), state=stopped.state)
+    assert goes_on.run() == "finished"
+    np.testing.assert_array_equal(goes_on.weights, whole.weights)
+    assert (goes_on.state.shots, goes_on.state.records) == (whole.state.shots, whole.state.records)
