@@ -93,8 +93,8 @@ def equilibrium_values(
     size = float(np.linalg.norm(potential.gradient(moving)))
     if not size <= _ACCEPTED * potential.scale:
         raise NudgeError(
-            f"radius: the equilibrium cannot be followed to the nudge {beta:.3g}, a force of {size:.2g} is left; use "
-            f"contrast.radius = {abs(beta) / 4.0:.2g}"
+            f"contrast.radius: the equilibrium cannot be followed to the nudge {beta:.3g}, a force of {size:.2g} is "
+            f"left; use contrast.radius = {abs(beta) / 4.0:.2g}"
         )
     values = groups[0].values(potential.points(moving))
     return np.concatenate([values, *(np.zeros(group.num_terms) for group in groups[1:])])

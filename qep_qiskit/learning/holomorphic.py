@@ -183,9 +183,9 @@ class HolomorphicEstimator(GradientEstimator):
         if (found < series.radius).any():
             nearest = float(np.nanmin(found))
             raise NudgeError(
-                f"radius: expected less than the distance to the nearest exceptional point, about {nearest:.3g}, got "
-                f"{series.radius:.3g}: beyond it no number of points gives the gradient; use contrast.radius = "
-                f"{_WELL_INSIDE * nearest:.2g} or 'auto'"
+                f"contrast.radius: expected less than the distance to the nearest exceptional point, about "
+                f"{nearest:.3g}, got {series.radius:.3g}: beyond it no number of points gives the gradient; use "
+                f"contrast.radius = {_WELL_INSIDE * nearest:.2g} or 'auto'"
             )
         return found
 

@@ -118,8 +118,9 @@ class FollowedBranch:
                 step /= 2.0
                 if step < _SMALLEST_STEP:
                     raise NudgeError(
-                        f"radius: the state cannot be followed to the nudge {beta:.3g}, because another level meets it "
-                        f"near {abs(target * beta):.3g}; use contrast.radius = {abs(target * beta) / 2.0:.2g}"
+                        f"contrast.radius: the state cannot be followed to the nudge {beta:.3g}, because "
+                        f"another level meets it near {abs(target * beta):.3g}; use contrast.radius = "
+                        f"{abs(target * beta) / 2.0:.2g}"
                     )
                 continue
             left, right, reached = lefts[best], rights[:, best], target

@@ -57,14 +57,14 @@ class Hidden:
         """Upper error bar of the part: the root of its square plus one standard error, minus the part."""
         if not np.isfinite(self.square_error):
             return self.square_error
-        return float(np.sqrt(self.part**2 + self.square_error)) - self.part
+        return float(np.sqrt(self.part * self.part + self.square_error)) - self.part
 
     @property
     def is_too_much(self) -> bool:
         """Whether the unknown part is significantly larger than the limit `UNRESOLVED`."""
         if not self.part > UNRESOLVED:
             return False
-        by_noise = self.part**2 <= UNRESOLVED**2 + _SURE * self.shot_noise
+        by_noise = self.part * self.part <= UNRESOLVED**2 + _SURE * self.shot_noise
         return not by_noise and self.part - _SURE * self.standard_error > UNRESOLVED
 
     @property
@@ -77,7 +77,7 @@ class Hidden:
         """Whether states that never left the free one cannot be distinguished from states that followed."""
         if self.square_error == 0.0 or self.is_too_much:
             return False
-        return not self.part**2 + _SURE * self.square_error < 1.0
+        return not self.part * self.part + _SURE * self.square_error < 1.0
 
 
 def size_of(vectors: NDArray) -> float:

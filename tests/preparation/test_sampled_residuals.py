@@ -16,7 +16,7 @@ from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import chain
 from qep_qiskit.preparation import HardwareEfficient, VariationalPreparation
 from qep_qiskit.preparation.energies import Problem, simulated_energies
-from qep_qiskit.preparation.resolution import contrast_error
+from qep_qiskit.preparation.resolution import Hidden, contrast_error
 
 CASE = entangled(chain(3), 3)
 
@@ -136,3 +136,9 @@ def estimate(preparation, beta):
     return run_measurements(estimator.estimate(CASE.weights, NO_INPUTS, NO_INPUTS, KEY), StatevectorExecutor(Seeds(0)))[
         0
     ]
+
+
+def test_a_part_of_any_size_has_an_error_bar():
+    """Coefficients that ran away make parts whose squares overflow."""
+    assert Hidden(part=3.0, square_error=7.0).standard_error == 1.0
+    assert Hidden(part=1e200, square_error=1.0).standard_error == np.inf
