@@ -269,8 +269,8 @@ def _last_losses(rows: Sequence[Row]) -> dict[str, float]:
 def chosen(rows: Sequence[Row]) -> Row:
     """Return the choice that trains to the lowest loss, of those whose errors repeats cannot tell from the smallest.
 
-    The errors are of one gradient, at the first weights. What the noise of error signals does to a training shows in the
-    training.
+    The errors are of one gradient, at the first weights. What the noise of error signals does to a training shows in
+    the training.
 
     Args:
         rows: Rows of `SamplesStudy.rows`.
