@@ -71,7 +71,7 @@ def ramp_setup(experiment: Experiment, weights: NDArray) -> BudgetSetup:
 
 
 def ramp_points(study: RampStudyConfig) -> list[Point]:
-    """Return a point for every schedule, step, total time and nudge.
+    """Return a point for every schedule, step, total time and nudge; values that are given twice count once.
 
     Args:
         study: Keys of the study.
@@ -86,13 +86,14 @@ def ramp_points(study: RampStudyConfig) -> list[Point]:
             f"{study.window:g}"
         )
     window = {"window": study.window, "window_times": study.window_times}
-    return [
+    points: list[Point] = [
         {
             "key": f"ramp={ramp},dt={step!r},T={total_time!r},beta={beta!r}",
             **{"ramp": ramp, "time_step": step, "total_time": total_time, "beta": beta, **window},
         }
         for ramp, step, beta, total_time in product(study.ramps, study.time_steps, study.betas, study.total_times)
     ]
+    return list({point["key"]: point for point in points}.values())
 
 
 def ramp_row(setup: BudgetSetup, point: Point) -> Mapping[str, Any]:

@@ -282,7 +282,7 @@ class IsingKeys(NetworkSection):
         graph = make(*values)
         return IsingNetwork(
             graph=graph,
-            outputs=self._outputs(graph, task.train.num_targets * self.copies),
+            outputs=self._outputs(graph, task.train.num_targets),
             copies=self.copies,
             inputs=self._inputs(graph, task.train.num_inputs),
             couplings=initialisation_of(self, "couplings"),
@@ -352,14 +352,16 @@ class IsingKeys(NetworkSection):
             return initialisation_of(self, name)
         others = [key for key in block.model_fields_set - {"enabled"} if getattr(block, key) is not None]
         if others:
-            raise ConfigError(f"{name}.{min(others)}: does not go with enabled = false; leave it out")
+            raise ConfigError(
+                f"{name}.{min(others)}: does not go with enabled = false; leave it out, or set enabled = true"
+            )
         return None
 
     def _outputs(self, graph: Graph, targets: int) -> tuple[int, ...]:
         """Return the output spins: the given ones, the last layer, or one for each target, the last spins."""
         if self.outputs is not None:
             return tuple(self.outputs)
-        return graph.layers[-1] if graph.layers else last_spins(max(1, targets), graph.num_spins)
+        return graph.layers[-1] if graph.layers else last_spins(max(1, targets), graph.num_spins, self.copies)
 
     def _inputs(self, graph: Graph, count: int) -> ClampedInputs | None:
         if count == 0:

@@ -22,22 +22,24 @@ from qep_qiskit.tasks import Task
 MOST_SPINS = 1024
 
 
-def last_spins(count: int, num_spins: int) -> tuple[int, ...]:
+def last_spins(count: int, num_spins: int, copies: int = 1) -> tuple[int, ...]:
     """Return as many of the last spins as there are targets.
 
     Args:
         count: Number of targets.
         num_spins: Number of spins.
+        copies: Output spins of each target.
 
     Raises:
         NetworkError: There are fewer spins.
     """
-    if count > num_spins:
+    wanted = count * copies
+    if wanted > num_spins:
+        each = "an output spin" if copies == 1 else f"{copies} output spins (copies)"
         raise NetworkError(
-            f"outputs: the task has {amount(count, 'target')}, each needs an output spin; "
-            f"{there_are(num_spins, 'spin')}"
+            f"outputs: the task has {amount(count, 'target')}, each needs {each}; {there_are(num_spins, 'spin')}"
         )
-    return tuple(range(num_spins - count, num_spins))
+    return tuple(range(num_spins - wanted, num_spins))
 
 
 def _weights_in(path: Path) -> dict[str, float]:

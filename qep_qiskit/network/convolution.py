@@ -157,7 +157,7 @@ class Convolution:
             biases: Initial values of biases; None omits them.
 
         Raises:
-            NetworkError: Values are given as a list, although some of them are held.
+            NetworkError: Values are given as a list, although some of them are held, or for one that is held.
         """
         pooled = {f"J[{j},{k}]": self.pooling_coupling for j, k in self.pooling_edges}
         unbiased = dict.fromkeys(self.pooling_biases, 0.0)
@@ -191,5 +191,8 @@ def _holding(start: WeightInitialisation, block: str, held: Mapping[str, float])
     values, frozen = start.values or {}, start.frozen
     if not isinstance(values, Mapping):
         raise NetworkError(f"{block}.values: a convolution holds some of them; give a table by weight name")
+    twice = sorted(set(values) & set(held))
+    if twice:
+        raise NetworkError(f"{block}.values: {twice[0]} is held at {held[twice[0]]:g} by the pooling; leave it out")
     names: bool | tuple[str, ...] = frozen if isinstance(frozen, bool) else tuple(frozen)
     return replace(start, values={**values, **held}, frozen=names if names is True else (*(names or ()), *held))

@@ -137,6 +137,10 @@ GRAPHS = [
         "network={num_spins=3, outputs=[0], copies=2}",
         "network.copies: expected a divisor of the number of outputs, 1; got 2",
     ),
+    (
+        "network={num_spins=3, copies=4}",
+        "network.outputs: the task has 1 target, each needs 4 output spins (copies); there are 3 spins",
+    ),
     ("network={graph='pegasus', cells=1}", "network.cells: graph = 'pegasus' begins at 2, got 1"),
     ("network.shape=[1, 2]", "network.shape: does not go with graph = 'complete'"),
     ("network.graph='layered'", "network.num_spins: does not go with graph = 'layered'"),

@@ -9,6 +9,7 @@ from reference import ground, pauli_matrix, trotter_ramp
 
 from qep_qiskit.budget import ramp_study
 from qep_qiskit.budget.ramp_summary import ramp_sentences
+from qep_qiskit.config.budget import RampStudyConfig
 
 # The textbook qubit -A Z - B X with cost <Z>, seen through a Hadamard.
 ONE_SPIN = """
@@ -110,6 +111,11 @@ def test_json_goes_on_where_it_stopped(qep, here, monkeypatch, undrawn):
     assert len(done) == 6 + 3
     assert len(result.object["sentences"]) == 3
     assert json.loads((here / "ramps/study.json").read_text())["config"]["budget"]["ramp"]["window_times"] == 1
+
+
+def test_values_given_twice_count_once():
+    points = ramp_study.ramp_points(RampStudyConfig(total_times=[4.0, 4.0], betas=[0.1, 0.1], ramps=["cosine"] * 2))
+    assert [point["key"] for point in points] == ["ramp=cosine,dt=0.1,T=4.0,beta=0.1"]
 
 
 def test_sentences_are_of_the_smallest_nudge():

@@ -165,6 +165,14 @@ def test_a_list_of_values_is_refused_where_some_are_held():
         plan.network(couplings=WeightInitialisation(values=[0.1] * 24))
 
 
+def test_a_value_of_a_held_weight_is_refused():
+    plan = Convolution(image=(3, 3), outputs=2)
+    with pytest.raises(NetworkError, match=r"couplings\.values: J\[0,16\] is held at 0\.25 by the pooling"):
+        plan.network(couplings=WeightInitialisation(values={"J[0,16]": 0.9}))
+    with pytest.raises(NetworkError, match=r"biases\.values: b\[16\] is held at 0 by the pooling"):
+        plan.network(biases=WeightInitialisation(values={"b[16]": 0.9}))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
