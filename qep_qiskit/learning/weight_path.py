@@ -77,6 +77,7 @@ class WeightPath:
         forces: Forces there, in the phase in which the weights move.
         moves: Lengths of the moves that they give.
         ratios: Ratios of successive moves, where both are above shot noise.
+        has_grown: Whether a move was longer than the one before it by more than shot noise.
     """
 
     epsilon: float
@@ -90,6 +91,7 @@ class WeightPath:
     forces: list[Force] = field(default_factory=list)
     moves: list[float] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
+    has_grown: bool = False
 
     @property
     def iterations(self) -> int:
@@ -128,6 +130,7 @@ class WeightPath:
         last, far = self.moves[-1], max(self._rounding, _FAR * self.tolerance * self.moves[0])
         if self.iterations > 1 and last > max(self._noise, far):
             self.ratios.append(last / self.moves[-2])
+            self.has_grown |= last > self.moves[-2] + 2.0 * self._noise
             grown = self.ratios[-_GROWING:]
             if len(grown) == _GROWING and min(grown) > 1.0:
                 self._refuse(grown[-1])
@@ -143,6 +146,13 @@ class WeightPath:
             "Use a smaller update.epsilon, or more iterations",
             detail=f"residual {self.moves[-1]:.2g} of a move of {whole:.2g}, contraction {contraction:.2g}",
             affected=int(short),
+        )
+        warn(
+            UnconvergedWarning,
+            "weights on springs have left a place where they are not stable and came to rest elsewhere: the step is "
+            "not update.epsilon times a gradient. Use a smaller update.epsilon",
+            detail=f"a move of {whole:.2g}, contraction {contraction:.2g}",
+            affected=int(self.has_grown),
         )
         reports = [force.report for force in self.forces if force.report is not None]
         diagnostics = replace(

@@ -289,6 +289,14 @@ def test_what_does_not_go_together_is_refused_before_anything_runs(changes, mess
         from_file("configs/xor.toml", [*STEP, *changes])
 
 
+def test_springs_that_jump_elsewhere_are_warned_of():
+    """Forces that saturate end a run-away far from the first weights."""
+    changes = ["measurement.shots='exact'", "update.epsilon=5.0", "training.epochs=1", "training.batch_size=4"]
+    trainer = from_file("configs/xor.toml", [*STEP, *changes]).trainer(callbacks=())
+    with pytest.warns(UnconvergedWarning, match="came to rest elsewhere"):
+        trainer.run()
+
+
 PREPARATIONS = {
     "ramp": ("xor", ["preparation.steps=10", "preparation.total_time=3"]),
     "vqe": ("xor_vqe", ["measurement.shots=20", "preparation.options.maxiter=3", "training.batch_size=1"]),
