@@ -125,7 +125,8 @@ def imported():
     for package in PACKAGES:
         for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
             if not module.name.endswith("__main__"):
-                importlib.import_module(module.name)
+                with contextlib.suppress(ImportError):  # of an extra that is not installed
+                    importlib.import_module(module.name)
     for name in ALSO:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
