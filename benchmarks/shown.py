@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["parser_of", "show"]
+__all__ = ["parser_of", "show", "whole_numbers"]
 
 
 def parser_of(description: str) -> argparse.ArgumentParser:
@@ -19,6 +19,18 @@ def parser_of(description: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     return parser
+
+
+def whole_numbers(text: str) -> tuple[int, ...]:
+    """Return the numbers of a text such as ``4,8,12``, the type of an option.
+
+    Args:
+        text: Whole numbers above zero, with commas between them.
+    """
+    words = text.split(",")
+    if not all(word.strip().isdecimal() and int(word) for word in words):
+        raise argparse.ArgumentTypeError(f"expected whole numbers above zero, such as 4,8,12, got '{text}'")
+    return tuple(map(int, words))
 
 
 def show(

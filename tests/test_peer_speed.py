@@ -82,3 +82,17 @@ def test_a_training_step_of_others_is_counted_as_their_rules_say():
     assert circuits["PennyLane lightning.qubit, finite-diff"] == samples * (1 + 1 + seen)
     assert circuits["PennyLane lightning.qubit, spsa"] == samples * (1 + 2)
     assert circuits["qiskit-ml EstimatorQNN, SPSA"] == samples * (1 + 2)
+
+
+@pytest.mark.parametrize(
+    ("module", "words", "said"),
+    [
+        (gradients, ["--sizes", "0"], "--sizes: expected whole numbers above zero, such as 4,8,12, got '0'"),
+        (speed, ["--cores", "two"], "--cores: expected whole numbers above zero"),
+        (speed, ["--only", "nothing"], "--only: expected parts of gradient, one_sample, digits, vqe, exact"),
+    ],
+)
+def test_bad_options_are_one_line(module, words, said, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        module.main(words)
+    assert said in capsys.readouterr().err.splitlines()[-1]

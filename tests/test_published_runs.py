@@ -14,9 +14,10 @@ def test_a_comparison_is_printed_and_stored_with_its_source(tmp_path, capsys):
     assert "0.925 ± 0.022" in capsys.readouterr().out  # without a checkout nothing of the published code is run
 
 
-def test_a_checkout_that_is_none_is_refused_in_one_line(tmp_path):
-    with pytest.raises(SystemExit, match=r"^error: --checkout: expected a checkout of .* is not there$"):
+def test_a_checkout_that_is_none_is_refused_in_one_line(tmp_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
         main(["phase_sensor", "--checkout", str(tmp_path), "--out", str(tmp_path)])
+    assert "error: --checkout: expected a checkout of" in capsys.readouterr().err.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []
 
 

@@ -43,7 +43,7 @@ from qiskit_aer import AerSimulator  # noqa: E402
 
 import qep_qiskit as qep  # noqa: E402
 from benchmarks.peers.stored import FOLDER, write_results  # noqa: E402
-from benchmarks.shown import show  # noqa: E402
+from benchmarks.shown import show, whole_numbers  # noqa: E402
 from qep_qiskit.device.usage import qpu_seconds_price  # noqa: E402
 from qep_qiskit.execution.aer import fake_device  # noqa: E402
 from qep_qiskit.execution.on_device import circuit_facts, rep_delay_of  # noqa: E402
@@ -370,7 +370,7 @@ def rows_of(methods: Sequence[Method], rounds: int, device: BackendV2 | None) ->
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default="4,8,12", help="numbers of spins and qubits")
+    parser.add_argument("--sizes", type=whole_numbers, default=(4, 8, 12), help="numbers of spins and qubits")
     parser.add_argument("--peers", default="", help="parts of names of libraries; all by default")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--shots", type=int, default=1000, help="of every circuit")
@@ -383,7 +383,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name in _PACKAGES:
         if lacking := missing(name):
             print(f"{name} is left out: {' and '.join(lacking)} missing (benchmarks/peers/requirements.txt)")
-    for size in map(int, options.sizes.split(",")):
+    for size in options.sizes:
         device = fake_device(options.device, size) if options.device else None
         methods = methods_of(size, options.shots, device, options.peers.split(","))
         rows = rows_of(methods, options.rounds, device)

@@ -204,7 +204,7 @@ def main(arguments: list[str] | None = None) -> None:
         try:
             rows = list(make(options))
         except QepError as error:
-            raise SystemExit(f"error: {error}") from None
+            parser.error(str(error))
     for row in rows:
         print(" | ".join(row.values()))
     command = f"python -m benchmarks.peers.published {options.name}" + (

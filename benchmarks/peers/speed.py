@@ -34,7 +34,7 @@ import numpy as np
 from benchmarks.peers.paired import Contestant, PairedProcesses, Times, quartiles
 from benchmarks.peers.simulators import SIMULATORS
 from benchmarks.peers.stored import FOLDER, write_results
-from benchmarks.shown import show
+from benchmarks.shown import show, whole_numbers
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.runs.versions import installed_version
 
@@ -240,39 +240,44 @@ def measured(settings: Settings) -> Iterator[tuple[str, list[dict[str, Any]], st
             show([list(table[0]), *(list(row.values()) for row in table)], title=f"\n{title}")
 
 
-def store(name: str, rows: Sequence[Mapping[str, Any]], load: str, folder: Path) -> None:
+def store(name: str, rows: Sequence[Mapping[str, Any]], load: str, settings: Settings, folder: Path) -> None:
     """Write a table three times: all figures, and times and ratios as people read them.
 
     Args:
         name: Its name.
         rows: Its rows.
         load: Load average of the machine.
+        settings: How it was made.
         folder: Where it goes.
     """
     packages = sorted({package for name in SIMULATORS for package in SIMULATORS[name].packages} | {"qiskit-algorithms"})
     packages = [package for package in packages if installed_version(package) is not None and package != "qiskit-aer"]
     notes = {"load": load, "figures": f"{TABLES[name][0]}; medians and quartiles; ratios to the first contestant"}
-    command = f"python -m benchmarks.peers.speed --only {name} --store"
+    sizes, cores = (",".join(map(str, numbers)) for numbers in (settings.sizes, settings.cores))
+    how = f"--sizes {sizes} --cores {cores} --rounds {settings.rounds}"
+    command = f"python -m benchmarks.peers.speed --only {name} {how} --store"
     for ending, part in {"": rows, "_time": wide(rows, "time"), "_ratio": wide(rows, "ratio")}.items():
         write_results(folder / f"speed_{name}{ending}.csv", part, command, packages=packages, notes=notes)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", default="4,8,12,16,20", help="numbers of spins")
+    parser.add_argument("--sizes", type=whole_numbers, default=(4, 8, 12, 16, 20), help="numbers of spins")
     parser.add_argument("--peers", default="", help="parts of names of simulators; all by default")
     parser.add_argument("--rounds", type=int, default=7, help="rounds that count, three at most from 16 spins on")
-    parser.add_argument("--cores", default="1,2", help="numbers of cores")
+    parser.add_argument("--cores", type=whole_numbers, default=(1, 2), help="numbers of cores")
     parser.add_argument("--images", type=int, default=1437, help="images of the epoch of digits")
     parser.add_argument("--only", default="", help="parts of names of tables: gradient, one_sample, digits, vqe, exact")
     parser.add_argument("--store", action="store_true", help="write the tables to --folder")
     parser.add_argument("--folder", type=Path, default=FOLDER)
     options = parser.parse_args(arguments)
+    if not any(part in name for part in options.only.split(",") for name in TABLES):
+        parser.error(f"--only: expected parts of {', '.join(TABLES)}, got '{options.only}'")
     settings = Settings(
-        sizes=tuple(map(int, options.sizes.split(","))),
+        sizes=options.sizes,
         peers=tuple(options.peers.split(",")),
         rounds=options.rounds,
-        cores=tuple(map(int, options.cores.split(","))),
+        cores=options.cores,
         images=options.images,
         only=tuple(options.only.split(",")),
     )
@@ -281,7 +286,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"{name} is left out: {' and '.join(missing)} missing (benchmarks/peers/requirements.txt)")
     for name, rows, load in measured(settings):
         if options.store:
-            store(name, rows, load, options.folder)
+            store(name, rows, load, settings, options.folder)
 
 
 if __name__ == "__main__":
