@@ -35,18 +35,19 @@ def components(groups: Sequence[CommutingGroup], coefficients: NDArray) -> tuple
 
 
 def solve_components(
-    groups: Sequence[CommutingGroup], coefficients: NDArray
+    groups: Sequence[CommutingGroup], coefficients: NDArray, parts: Sequence[Sequence[int]]
 ) -> tuple[NDArray, NDArray[np.float64], NDArray[np.float64]]:
     """Return ground states (states, 2^N), their energies and their gaps (states,), part by part.
 
     Args:
         groups: The commuting groups.
         coefficients: Shape (states, terms), in energy.
+        parts: The qubits of every part, as of `components`.
     """
     order: list[int] = []
     vectors = np.ones((len(coefficients), 1))
     energies, gaps = np.zeros(len(coefficients)), np.full(len(coefficients), np.inf)
-    for qubits in components(groups, coefficients):
+    for qubits in parts:
         own, terms = _restricted(groups, qubits)
         levels, states = np.linalg.eigh(dense_hamiltonians(own, coefficients[:, terms]))
         vectors = (states[:, :, 0][:, :, None] * vectors[:, None, :]).reshape(len(coefficients), -1)

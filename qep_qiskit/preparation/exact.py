@@ -175,11 +175,15 @@ class ExactPreparation:
         return _states_of(in_threads(solved, starts))
 
     def _solve_components(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> VectorStates:
-        num_qubits = groups[0].num_qubits
-        largest = max(map(len, components(groups, coefficients)))
-        require_memory(num_qubits, 8 * 3 * len(coefficients), "exact states of components")
-        require_memory(largest, 4 * 16 * len(coefficients), "dense diagonalisation", bits_per_qubit=2)
-        return _states_of([solve_components(groups, coefficients)])
+        parts = components(groups, coefficients)
+        largest = max(map(len, parts))
+        per_call = max(1, _DENSE_AMPLITUDES_PER_CALL >> (2 * largest))
+        starts = range(0, len(coefficients), per_call)
+        side_by_side = min(current_jobs(), len(starts))
+        require_memory(groups[0].num_qubits, 8 * 3 * len(coefficients), "exact states of components")
+        require_memory(largest, 4 * 16 * side_by_side, "dense diagonalisation", bits_per_qubit=2)
+        rows = [coefficients[start : start + per_call] for start in starts]
+        return _states_of(in_threads(lambda some: solve_components(groups, some, parts), rows))
 
     def _solve_lanczos(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, near: NDArray | None
