@@ -11,7 +11,6 @@ from typing import Any
 from rich.console import Console
 
 from qep_qiskit.budget.checking import checked
-from qep_qiskit.budget.folder import BudgetFolder
 from qep_qiskit.budget.noise import cancellation_rows, noise_rows, noisy_setups
 from qep_qiskit.budget.recommendation import (
     CONFIDENCE,
@@ -35,6 +34,7 @@ from qep_qiskit.budget.training import check_training, training_points, training
 from qep_qiskit.cli import ramp_study, size_study
 from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.source import open_source
+from qep_qiskit.cli.study_report import folder_of, show_study
 from qep_qiskit.config import Experiment
 from qep_qiskit.continuous.grid_network import GridNetwork
 from qep_qiskit.core.amounts import amount
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         return _answer(options, experiment, setup)
     require_table_format(options.format)
     studies = options.study or ["gradient", "comparison"]
-    folder = BudgetFolder(Path(options.out or Path("budgets") / Path(options.config).stem).absolute())
+    folder = folder_of(options)
     folder.check(setup)
     _check(studies, experiment, setup, folder.path)
     console = Console(stderr=True)
@@ -179,16 +179,7 @@ def _report(path: Path, tables: dict[str, list[Row]], facts: dict[str, Any], opt
         if rows:
             write_table(path / f"{name}.{options.format}", rows)
     shown = write_budget_report(path, facts, **tables)
-    if options.json:
-        print(json.dumps({**facts, "folder": str(path)}, indent=1))
-        return 0
-    console = Console()
-    for table in shown:
-        console.print(table)
-    for sentence in facts["sentences"] + facts["warnings"]:
-        console.print(f"* {sentence}", highlight=False)
-    print(f"wrote {path / 'index.html'}")
-    return 0
+    return show_study(path, facts, shown, options.json)
 
 
 def _answer(options: argparse.Namespace, experiment: Experiment, setup: BudgetSetup) -> int:

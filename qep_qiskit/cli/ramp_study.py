@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from qep_qiskit.budget.folder import BudgetFolder
 from qep_qiskit.budget.ramp_study import ramp_points, ramp_row, ramp_setup
 from qep_qiskit.budget.setup import problem_of
 from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.source import open_source
+from qep_qiskit.cli.study_report import folder_of, show_study
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.runs.points import run_points
@@ -53,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
     experiment, weights = open_source(options.config, options.overrides, also=["budget"])
     points = ramp_points(experiment.config.budget.ramp)
     setup = ramp_setup(experiment, weights)
-    folder = BudgetFolder(Path(options.out or Path("budgets") / Path(options.config).stem).absolute())
+    folder = folder_of(options)
     folder.check(setup)
     with (
         open_pool(options.jobs, options.scheduler) as pool,
@@ -79,12 +77,4 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         errors = ramp_table(rows)
         facts["errors"] = [list(cells) for cells in (errors.columns, *errors.rows)]
-        print(json.dumps({**facts, "folder": str(folder.path)}, indent=1))
-        return 0
-    console = Console()
-    for table in shown:
-        console.print(table)
-    for sentence in [*facts["sentences"], *facts["warnings"]]:
-        console.print(f"* {sentence}", highlight=False)
-    print(f"wrote {folder.path / 'index.html'}")
-    return 0
+    return show_study(folder.path, facts, shown, options.json)

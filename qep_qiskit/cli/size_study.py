@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from qep_qiskit.budget.folder import BudgetFolder
 from qep_qiskit.budget.setup import setup_of
 from qep_qiskit.budget.size_study import Sizes, network_row, sizes_of, tables_of
 from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.source import open_source
+from qep_qiskit.cli.study_report import folder_of, show_study
 from qep_qiskit.config import Config
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.runs.grid import grid, parse_axis
@@ -56,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     sizes = sizes_of(points)
     experiment, weights = open_source(options.config, options.overrides)
     setup = setup_of(experiment, weights)
-    folder = BudgetFolder(Path(options.out or Path("budgets") / Path(options.config).stem).absolute())
+    folder = folder_of(options)
     folder.check(setup)
     with (
         open_pool(options.jobs, options.scheduler) as pool,
@@ -96,13 +95,4 @@ def _report(path: Path, rows: Sequence[Row], sizes: Sizes, config: Config, optio
     }
     means = size_averages(networks, sizes.others) + distance_averages(distances, sizes.others)
     shown = write_budget_report(path, {**facts, "method": _METHOD}, size=means)
-    if options.json:
-        print(json.dumps({**facts, "folder": str(path)}, indent=1))
-        return 0
-    console = Console()
-    for table in shown:
-        console.print(table)
-    for sentence in [*facts["sentences"], *facts["warnings"]]:
-        console.print(f"* {sentence}", highlight=False)
-    print(f"wrote {path / 'index.html'}")
-    return 0
+    return show_study(path, facts, shown, options.json)
