@@ -5,7 +5,6 @@ Every point repeats the estimate that training makes, with independent shots, an
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 
 from qep_qiskit.budget.problem import CachedStates, GradientProblem, with_known_signals
 from qep_qiskit.budget.statistics import mse_pull, point_statistics
-from qep_qiskit.core.errors import QepWarning
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.device.usage import estimated_qpu_seconds
@@ -38,6 +36,7 @@ from qep_qiskit.learning.pilot import is_resolved, measured_contrasts, with_bias
 from qep_qiskit.learning.shot_schedule import batches_per_group
 from qep_qiskit.learning.shots import split
 from qep_qiskit.measurement import MeasurementCoroutine, run_measurements
+from qep_qiskit.runs.warned_points import quietly, recorded
 
 Signals = Literal["measured", "known"]
 Row = dict[str, Any]
@@ -284,7 +283,7 @@ def _warned(log: WarningLog, repeats: int) -> list[list[Any]]:
     Half of all repeats cannot.
     """
     found = [count for count in log.given if count.kind != "NoisyGradientWarning" or 2 * count.times >= repeats]
-    return [[count.kind, count.severity, count.times] for count in found]
+    return recorded(found)
 
 
 def _as_set(problem: GradientProblem, setting: Setting) -> tuple[GradientProblem, GradientEstimator]:
@@ -323,17 +322,6 @@ def repeated(
     )
     statistics = point_statistics(gradients, truth, claimed)
     return found, {"repeats": repeats, **counting.record(repeats), **statistics.record()}
-
-
-def quietly(work: Callable[[], Any]) -> Any:
-    """Return the result of some work, with the warnings of this package not shown.
-
-    Args:
-        work: The work.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", QepWarning)
-        return work()
 
 
 def _theory(setting: Setting, pilot: StudyPilot | None, gradients: NDArray, truth: NDArray) -> Row:

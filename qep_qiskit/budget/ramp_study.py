@@ -14,7 +14,6 @@ in the limit of beta to 0, and one that falls at a finite beta once beta T is la
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from itertools import product
@@ -27,15 +26,15 @@ from qep_qiskit.budget.problem import GradientProblem
 from qep_qiskit.budget.setup import BudgetSetup, ideal, problem_of, setup_of
 from qep_qiskit.config import Experiment
 from qep_qiskit.config.budget import RampStudyConfig
-from qep_qiskit.core.errors import ConfigError, QepWarning
+from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.execution.statevector import StatevectorExecutor
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import END_CURVATURES, AdiabaticPreparation, ExactPreparation, Preparation
 from qep_qiskit.runs.points import Point
+from qep_qiskit.runs.warned_points import watched
 
 _ROUNDING = 1e-9
 
@@ -103,10 +102,7 @@ def ramp_row(setup: BudgetSetup, point: Point) -> Mapping[str, Any]:
         setup: The study.
         point: A point of `ramp_points`.
     """
-    with counting_warnings(WarningLog()) as log, warnings.catch_warnings():
-        warnings.simplefilter("ignore", QepWarning)  # they are counted, and named once at the end of the study
-        row = _measured(problem_of(setup, "exact"), point)
-    return {**row, "warned": [[count.kind, count.severity, count.times] for count in log.given]}
+    return watched(lambda: _measured(problem_of(setup, "exact"), point))
 
 
 def _measured(problem: GradientProblem, point: Point) -> dict[str, Any]:

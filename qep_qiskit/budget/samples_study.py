@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.budget.gradient_study import Setting, quietly, repeated
+from qep_qiskit.budget.gradient_study import Setting, repeated
 from qep_qiskit.budget.problem import CachedStates
 from qep_qiskit.budget.setup import BudgetSetup, experiment_of, ideal, problem_of, setup_of
 from qep_qiskit.budget.study import GradientStudy
@@ -35,6 +35,7 @@ from qep_qiskit.learning.contrast import CHEBYSHEV
 from qep_qiskit.measurement import MeasurementCoroutine, run_measurements
 from qep_qiskit.report.tables import grouped
 from qep_qiskit.runs.points import Point, Row, run_points
+from qep_qiskit.runs.warned_points import quietly
 
 _SHOTS_OF_VARIANCES = 1000
 _REPEATS_OF_VARIANCES = 4

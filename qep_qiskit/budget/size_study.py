@@ -6,7 +6,6 @@ prepared states, so it takes a few gradients without shots (`network_errors`).
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +19,7 @@ from qep_qiskit.config import Config, Experiment, build, check_config
 from qep_qiskit.config.budget import BudgetConfig
 from qep_qiskit.config.measurement import MeasurementConfig
 from qep_qiskit.continuous.grid_network import GridNetwork
-from qep_qiskit.core.errors import ConfigError, QepError, QepWarning
-from qep_qiskit.core.warning_log import WarningLog, counting_warnings
+from qep_qiskit.core.errors import ConfigError, QepError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.distances import distances_of_weights, qubits_of_inputs, qubits_of_outputs
 from qep_qiskit.learning.shot_schedule import batches_per_group
@@ -29,6 +27,7 @@ from qep_qiskit.measurement import run_measurements
 from qep_qiskit.preparation import PreparationResult
 from qep_qiskit.runs.grid import GridPoint
 from qep_qiskit.runs.points import Point, Row
+from qep_qiskit.runs.warned_points import watched
 from qep_qiskit.tasks import Dataset
 
 _NOT_OF_A_POINT = ("update", "training", "name")
@@ -126,10 +125,7 @@ def network_row(point: Point) -> Mapping[str, Any]:
     Args:
         point: A point of `sizes_of`.
     """
-    with counting_warnings(WarningLog()) as log, warnings.catch_warnings():
-        warnings.simplefilter("ignore", QepWarning)  # they are counted, and named once at the end of the study
-        row = _measured(_exact(point["config"]))
-    return {**point["swept"], **row, "warned": [[count.kind, count.severity, count.times] for count in log.given]}
+    return {**point["swept"], **watched(lambda: _measured(_exact(point["config"])))}
 
 
 def _measured(experiment: Experiment) -> Row:

@@ -2,14 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
 
 from qep_qiskit.core.amounts import amount
+from qep_qiskit.core.errors import QepWarning
+from qep_qiskit.core.warning_log import WarningCount, WarningLog, counting_warnings
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.points import Point, Row
 
+Result = TypeVar("Result")
+
 _PAGE = "docs/reference/warnings.md says what each means"
+
+
+def quietly(work: Callable[[], Result]) -> Result:
+    """Return the result of some work, with the warnings of this package not shown.
+
+    Args:
+        work: The work.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", QepWarning)
+        return work()
+
+
+def watched(work: Callable[[], Row]) -> Row:
+    """Return the row of a point with its warnings, which are named once at the end of the study.
+
+    Args:
+        work: Computes the row.
+    """
+    with counting_warnings(WarningLog()) as log:
+        row = quietly(work)
+    return {**row, "warned": recorded(log.given)}
+
+
+def recorded(given: Iterable[WarningCount]) -> list[list[Any]]:
+    """Return kinds, severities and counts of warnings, as rows have them."""
+    return [[count.kind, count.severity, count.times] for count in given]
 
 
 def warned_runs(points: Sequence[Point]) -> list[Row]:
@@ -32,12 +65,12 @@ def warned_sentences(tables: Mapping[str, Sequence[Row]]) -> list[str]:
 
 
 def _sentences(name: str, rows: Sequence[Row]) -> Iterable[str]:
-    watched = [row for row in rows if row.get("warned") is not None]
-    kinds = dict.fromkeys((kind, severity) for row in watched for kind, severity, _ in row["warned"])
+    known = [row for row in rows if row.get("warned") is not None]
+    kinds = dict.fromkeys((kind, severity) for row in known for kind, severity, _ in row["warned"])
     for kind, severity in kinds:
-        own = [row for row in watched if any(one[:2] == [kind, severity] for one in row["warned"])]
+        own = [row for row in known if any(one[:2] == [kind, severity] for one in row["warned"])]
         where = "".join(_span(label, [row[key] for row in own if row.get(key)]) for label, key in _LABELS)
-        yield f"{severity}: {kind} in {len(own)} of {amount(len(watched), 'point')} of the {name} study{where}"
+        yield f"{severity}: {kind} in {len(own)} of {amount(len(known), 'point')} of the {name} study{where}"
 
 
 _LABELS = (("|beta|", "beta"), ("shots", "shots"))
