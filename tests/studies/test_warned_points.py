@@ -2,7 +2,9 @@
 
 import json
 
-from qep_qiskit.runs.warned_points import warned_runs, warned_sentences
+from qep_qiskit.core.errors import BranchJumpWarning
+from qep_qiskit.core.warning_log import warn
+from qep_qiskit.runs.warned_points import warned_runs, warned_sentences, watched
 
 NOISY, JUMP = ["NoisyGradientWarning", "warning", 30], ["BranchJumpWarning", "note", 2]
 
@@ -37,3 +39,15 @@ def test_runs_of_a_training_study_are_read_from_their_summaries(tmp_path):
     assert warned_sentences({"training": rows})[0] == (
         "warning: UnconvergedWarning in 1 of 3 points of the training study"
     )
+
+
+def test_warnings_of_a_point_are_in_its_row_and_not_shown():
+    def row():
+        warn(BranchJumpWarning, "nudged states are on another branch", affected=1)
+        return {"rmse": 0.5}
+
+    rows = [watched(row), watched(lambda: {"rmse": 0.4})]
+    assert [one["rmse"] for one in rows] == [0.5, 0.4]
+    assert [(kind, times) for kind, _, times in rows[0]["warned"]] == [("BranchJumpWarning", 1)]
+    assert rows[1]["warned"] == []
+    assert "BranchJumpWarning in 1 of 2 points of the ramp study" in warned_sentences({"ramp": rows})[0]
