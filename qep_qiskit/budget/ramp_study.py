@@ -34,7 +34,7 @@ from qep_qiskit.measurement import run_measurements
 from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import END_CURVATURES, AdiabaticPreparation, ExactPreparation, Preparation
 from qep_qiskit.runs.points import Point
-from qep_qiskit.runs.warned_points import watched
+from qep_qiskit.runs.warned_points import with_warnings
 
 _ROUNDING = 1e-9
 
@@ -102,7 +102,7 @@ def ramp_row(setup: BudgetSetup, point: Point) -> Mapping[str, Any]:
         setup: The study.
         point: A point of `ramp_points`.
     """
-    return watched(lambda: _measured(problem_of(setup, "exact"), point))
+    return with_warnings(lambda: _measured(problem_of(setup, "exact"), point))
 
 
 def _measured(problem: GradientProblem, point: Point) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from qep_qiskit.measurement import run_measurements
 from qep_qiskit.preparation import PreparationResult
 from qep_qiskit.runs.grid import GridPoint
 from qep_qiskit.runs.points import Point, Row
-from qep_qiskit.runs.warned_points import watched
+from qep_qiskit.runs.warned_points import with_warnings
 from qep_qiskit.tasks import Dataset
 
 _NOT_OF_A_POINT = ("update", "training", "name")
@@ -125,7 +125,7 @@ def network_row(point: Point) -> Mapping[str, Any]:
     Args:
         point: A point of `sizes_of`.
     """
-    return {**point["swept"], **watched(lambda: _measured(_exact(point["config"])))}
+    return {**point["swept"], **with_warnings(lambda: _measured(_exact(point["config"])))}
 
 
 def _measured(experiment: Experiment) -> Row:

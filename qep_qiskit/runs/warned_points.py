@@ -29,7 +29,7 @@ def quietly(work: Callable[[], Result]) -> Result:
         return work()
 
 
-def watched(work: Callable[[], Row]) -> Row:
+def with_warnings(work: Callable[[], Row]) -> Row:
     """Return the row of a point with its warnings, which are named once at the end of the study.
 
     Args:

@@ -4,7 +4,7 @@ import json
 
 from qep_qiskit.core.errors import BranchJumpWarning
 from qep_qiskit.core.warning_log import warn
-from qep_qiskit.runs.warned_points import warned_runs, warned_sentences, watched
+from qep_qiskit.runs.warned_points import warned_runs, warned_sentences, with_warnings
 
 NOISY, JUMP = ["NoisyGradientWarning", "warning", 30], ["BranchJumpWarning", "note", 2]
 
@@ -46,7 +46,7 @@ def test_warnings_of_a_point_are_in_its_row_and_not_shown():
         warn(BranchJumpWarning, "nudged states are on another branch", affected=1)
         return {"rmse": 0.5}
 
-    rows = [watched(row), watched(lambda: {"rmse": 0.4})]
+    rows = [with_warnings(row), with_warnings(lambda: {"rmse": 0.4})]
     assert [one["rmse"] for one in rows] == [0.5, 0.4]
     assert [(kind, times) for kind, _, times in rows[0]["warned"]] == [("BranchJumpWarning", 1)]
     assert rows[1]["warned"] == []
