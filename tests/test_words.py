@@ -49,7 +49,6 @@ ALLOWED = {
     ("equilibria", "continuous/response.py"): "plural of the classical equilibrium of an elastic network",
     ("equilibria", "continuous/split_operator.py"): "classical equilibria are parameters of the program",
     ("readouts", "execution/surviving_signal.py"): "the readout of a qubit, whose error a device states",
-    ("watched", "runs/warned_points.py"): "local variable: the rows that record warnings",
     ("told", "plan/savings.py"): "local variable: the text that a saving prints",
     ("journal", "device/ledger.py"): "the journal of SQLite",
     ("shelf", "plan/circuits.py"): "private class: a cache in memory with the methods of the one on disk",
