@@ -20,9 +20,11 @@ from qep_qiskit.core.registry import Registry
 from qep_qiskit.network import Network
 from qep_qiskit.network.batch_losses import BatchLoss, Contrastive, Sensitivity
 from qep_qiskit.network.cost import Cost, LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost_of_copies import loss_of_copies, squared_error_of_copies
 from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.expressions import parse_operator
 from qep_qiskit.network.losses import CrossEntropy, Loss, NegativeAbs, SquaredError
+from qep_qiskit.network.spin_network import SpinNetwork
 from qep_qiskit.tasks import Task
 
 
@@ -77,6 +79,23 @@ class CostSection(Section):
         raise NotImplementedError
 
 
+Copies = Literal["mean", "each"]
+
+
+def _of_each_copy(network: Network) -> SpinNetwork:
+    """Return a network whose outputs have copies.
+
+    Raises:
+        ConfigError: They have none.
+    """
+    if isinstance(network, SpinNetwork) and network.copies > 1:
+        return network
+    raise ConfigError(
+        "cost.copies: 'each' needs outputs of several spins; set network.copies (Ising and Pauli networks), or leave "
+        "cost.copies out"
+    )
+
+
 LOSSES: Registry[type[Loss | BatchLoss]] = Registry(
     "qep_qiskit.network.losses", callable, "a function or class that makes a loss"
 )
@@ -117,6 +136,9 @@ class LossCost(CostSection, OwnCode):
     """Distance of the outputs of different classes beyond which the contrastive loss is zero."""
     observables: list[str] | None = Field(default=None, min_length=1)
     """Outputs instead of Z of the output spins: Pauli strings, or sums such as ``0.2 - 0.08 Z0 Z1``."""
+    copies: Copies = "mean"
+    """Where an output has copies (`network.copies`): ``mean``, the loss of the mean of the copies; ``each``, the sum of
+    the losses of all copies, each of which is nudged to the target. Predictions are means over copies with both."""
 
     def beside(self, folder: Path) -> Self:
         """Return the section with the sources of a user-defined loss.
@@ -152,19 +174,25 @@ class LossCost(CostSection, OwnCode):
         if cost.couples_samples and not cost.decodes_classes:
             return cost  # it may take any number of targets
         own_loss = self.loss not in ("squared_error", "cross_entropy")  # some need no targets
-        if targets != cost.num_outputs and not (own_loss and targets == 0):
+        outputs = cost.num_outputs // cost.copies
+        if targets != outputs and not (own_loss and targets == 0):
             where = "network.outputs" if self.reads_spins else "cost.observables"
             hint = (
                 f"set {where} to as many" if targets else "an aim without data needs an operator cost, or task.targets"
             )
             raise ConfigError(
-                f"{where}: the cost has {amount(cost.num_outputs, 'output')}, the task {amount(targets, 'target')}; "
+                f"{where}: the cost has {amount(outputs, 'output')}, the task {amount(targets, 'target')}; "
                 f"{hint} (cost.kind is 'loss')"
             )
         return cost
 
     def _on_outputs(self, network: Network) -> LossOnExpectations:
         loss = self._loss()
+        if self.copies == "each":
+            if self.observables is not None or isinstance(loss, BatchLoss):
+                other = "observables" if self.observables is not None else f"loss = '{self.loss}', which is of a batch"
+                raise ConfigError(f"cost.copies: 'each' does not go with {other}; leave one of them out")
+            return loss_of_copies(_of_each_copy(network), loss, self.loss)
         if self.observables is None:
             return LossOnExpectations.on_outputs(network, loss, self.loss)
         observables = tuple(_observable(text, network.num_qubits) for text in self.observables)
@@ -196,6 +224,9 @@ class OperatorCostConfig(CostSection):
     """``squared_error``: sum over outputs of (Z - y)^2, or of (r - y)^2 where outputs are displacements r of atoms."""
     terms: list[CostTermConfig] = Field(default=[])
     """Terms of any other observable."""
+    copies: Copies = "mean"
+    """For ``squared_error`` where an output has copies (`network.copies`): ``mean``, (mean of Z - y)^2, which couples
+    the copies; ``each``, the sum of (Z - y)^2 over the copies, which nudges each of them to the target."""
 
     @property
     def strings_key(self) -> str | None:
@@ -211,6 +242,8 @@ class OperatorCostConfig(CostSection):
         """
         if (self.operator is None) == (not self.terms):
             raise ConfigError("cost: an operator cost needs either operator = 'squared_error' or a list of terms")
+        if self.copies == "each" and self.operator is None:
+            raise ConfigError("cost.copies: goes with operator = 'squared_error', terms have no copies; leave it out")
         targets = task.train.num_targets
         if self.operator is not None:
             outputs = len(network.output_observables)
@@ -219,6 +252,8 @@ class OperatorCostConfig(CostSection):
                     f"cost.operator: squared_error needs one target per output, got {amount(targets, 'target')} for "
                     f"{outputs} outputs"
                 )
+            if self.copies == "each":
+                return squared_error_of_copies(_of_each_copy(network))
             return OperatorCost.squared_error_of(network)
         beyond = [term.target for term in self.terms if term.target is not None and term.target >= targets]
         if beyond:

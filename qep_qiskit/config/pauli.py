@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from qep_qiskit.config.network_section import MOST_SPINS, NetworkSection, last_spins
-from qep_qiskit.config.section import Section
+from qep_qiskit.config.section import Section, same_as
 from qep_qiskit.config.weight_section import WeightBlockConfig, initialisation_of
 from qep_qiskit.core.amounts import amount, there_are
 from qep_qiskit.core.errors import ConfigError, NetworkError
@@ -62,7 +62,10 @@ class PauliConfig(NetworkSection):
     num_spins: int = Field(ge=1, le=MOST_SPINS)
     """Number of spins, one qubit each."""
     outputs: list[int] | None = None
-    """Output spins; by default as many of the last spins as there are targets, none with `cost.observables`."""
+    """Output spins; by default as many of the last spins as there are targets, times `copies`; none with
+    `cost.observables`."""
+    copies: int = same_as(PauliNetwork, "copies", ge=1)
+    """Number of successive output spins whose mean is one output."""
     terms: list[PauliTermConfig] = Field(min_length=1)
     """Terms of H."""
     grouping: Literal["qubit_wise", "commuting"] = "qubit_wise"
@@ -98,7 +101,8 @@ class PauliConfig(NetworkSection):
             )
         return PauliNetwork(
             interactions=tuple(part for term in self.terms for part in _interactions(term, self.num_spins)),
-            outputs=last_spins(targets, self.num_spins) if self.outputs is None else tuple(self.outputs),
+            outputs=last_spins(targets, self.num_spins, self.copies) if self.outputs is None else tuple(self.outputs),
+            copies=self.copies,
             num_inputs=count,
             start=initialisation_of(self, "weights"),
             entangling=self.grouping == "commuting",

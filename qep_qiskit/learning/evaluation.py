@@ -27,7 +27,8 @@ class Evaluation:
     """Outputs and cost of a network on a data set.
 
     Args:
-        outputs: Expectations of the outputs, shape (samples, outputs), or None where there are none.
+        outputs: Expectations of the outputs, shape (samples, outputs), or None where there are none. Where the cost is
+            that of every copy of an output, means over the copies.
         output_errors: Standard errors by shots, shape (samples, outputs), or None.
         tally: Sums of cost and correct samples.
         warm_start: Warm-start arrays of the samples.
@@ -51,7 +52,7 @@ def count_correct(cost: Cost, outputs: NDArray | None, data: Dataset) -> float:
     """
     if outputs is None or data.labels is None or not data.classes or not cost.decodes_classes:
         return float("nan")
-    return float(np.sum(decode(outputs, len(data.classes)) == data.labels))
+    return float(np.sum(decode(cost.predictions(outputs), len(data.classes)) == data.labels))
 
 
 def evaluate(
@@ -148,9 +149,9 @@ def evaluation(
         )
         tally.add(whole.values, whole.variances, count_correct(cost, together, data))
     # rounding can leave -1e-17 where all shots agree
-    errors = [np.sqrt(np.maximum(np.einsum("soo->so", one), 0.0)) for one in covariances]
+    errors = [np.sqrt(np.maximum(cost.prediction_variances(one), 0.0)) for one in covariances]
     return Evaluation(
-        outputs=np.concatenate(outputs) if outputs else None,
+        outputs=cost.predictions(np.concatenate(outputs)) if outputs else None,
         output_errors=np.concatenate(errors) if errors else None,
         tally=tally,
         warm_start={name: np.concatenate(parts) for name, parts in kept.items()},

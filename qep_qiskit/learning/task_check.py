@@ -32,7 +32,7 @@ def check_task(hamiltonian: NudgedHamiltonian, task: Task) -> None:
         )
     takes = hamiltonian.cost.num_targets
     if takes is None and output_map is not None:
-        takes = len(output_map[0])
+        takes = len(output_map[0]) // hamiltonian.cost.copies
     is_free = hamiltonian.cost.couples_samples and not hamiltonian.cost.decodes_classes
     if data.num_targets and takes is not None and data.num_targets != takes and not is_free:
         raise DataError(
@@ -73,7 +73,7 @@ def warn_of_inputs(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDA
 
 
 def _warn_of_targets(hamiltonian: NudgedHamiltonian, task: Task) -> None:
-    reach, targets = hamiltonian.output_reach, task.train.targets
+    reach, targets = hamiltonian.output_reach[:: hamiltonian.cost.copies], task.train.targets
     if not hamiltonian.cost.compares_outputs or targets.shape[1] != len(reach):
         return
     low, high = reach.T

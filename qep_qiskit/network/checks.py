@@ -33,6 +33,20 @@ def check_sites(key: str, sites: Sequence[int], count: int, kind: str = "a spin"
         raise NetworkError(f"{key}: {kind} is named twice in {list(sites)}; keep one")
 
 
+def check_copies(copies: int, outputs: int) -> None:
+    """Check the number of copies of outputs.
+
+    Args:
+        copies: Number of copies of each output.
+        outputs: Number of outputs, all copies counted.
+
+    Raises:
+        NetworkError: The number of copies is below 1, or does not divide the number of outputs.
+    """
+    if whole_number("copies", copies, error=NetworkError) < 1 or outputs % copies:
+        raise NetworkError(f"copies: expected a divisor of the number of outputs, {outputs}; got {copies}")
+
+
 def one_input(x: NDArray | Sequence[float] | None, num_inputs: int) -> NDArray[np.float64]:
     """Return one input vector as a batch, shape (1, inputs).
 

@@ -23,10 +23,12 @@ from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.batch_losses import BatchLoss
 from qep_qiskit.network.checked_loss import CheckedLoss, check_derivatives, loss_name
+from qep_qiskit.network.checks import check_copies
 from qep_qiskit.network.cost_interface import Cost
 from qep_qiskit.network.cost_terms import CostTerm, check_terms
 from qep_qiskit.network.interface import Network
 from qep_qiskit.network.linear_observables import LinearObservable, Term, all_terms, matrix_of
+from qep_qiskit.network.loss_of_copies import LossOfCopies
 from qep_qiskit.network.losses import Loss, SquaredError
 
 _IDENTITY = PauliString(())
@@ -180,12 +182,13 @@ class LossOnExpectations(Cost):
         name: Name of the loss in messages; by default the name of its function or class.
         batch_size: With a loss of a batch, the samples of each of several batches that follow each other; None where
             all samples are one batch.
+        copies: Number of successive observables that are copies of one output, see `LossOfCopies`.
 
     Attributes:
         terms: All Pauli strings of the observables, without constants.
 
     Raises:
-        NetworkError: An operator is not Hermitian or not finite.
+        NetworkError: An operator is not Hermitian or not finite, or copies do not go with observables or loss.
 
     Example:
         >>> cost = qep.LossOnExpectations.on_spins([1], num_qubits=2)
@@ -199,9 +202,13 @@ class LossOnExpectations(Cost):
     loss: Loss | BatchLoss = field(default_factory=SquaredError)
     name: str | None = None
     batch_size: int | None = None
+    copies: int = 1
     terms: tuple[Term, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        check_copies(self.copies, len(self.observables))
+        if self.copies > 1 and self.couples_samples:
+            raise NetworkError("copies: a loss of a batch is that of the means over copies; leave copies out")
         read = (
             given if isinstance(given, LinearObservable) else hermitian(given, f"observable {number}")
             for number, given in enumerate(self.observables)
@@ -254,6 +261,12 @@ class LossOnExpectations(Cost):
         """The loss with checks of its results, used for all evaluations."""
         return CheckedLoss(self.loss, self.name or loss_name(self.loss))
 
+    @cached_property
+    def _whole(self) -> CheckedLoss | LossOfCopies:
+        """The loss of all observables."""
+        checked = self.checked_loss
+        return checked if self.copies == 1 else LossOfCopies(loss=checked, copies=self.copies)
+
     @property
     def compares_outputs(self) -> bool:
         """Whether targets are values that the outputs should take."""
@@ -270,7 +283,7 @@ class LossOnExpectations(Cost):
             DataError: The loss does not accept the targets.
             NetworkError: The loss cannot be used, see `check_derivatives`.
         """
-        check_derivatives(self.checked_loss, targets, reach)
+        check_derivatives(self.checked_loss, targets, reach[:: self.copies])
 
     @property
     def couples_samples(self) -> bool:
@@ -312,7 +325,7 @@ class LossOnExpectations(Cost):
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
         """
-        return self._by_batch(self.checked_loss.value, outputs, targets)
+        return self._by_batch(self._whole.value, outputs, targets)
 
     def signals(self, outputs: NDArray, targets: NDArray) -> NDArray:
         """Return the error signals dL/d<O_o>, shape (samples, outputs); times the samples for a loss of a batch.
@@ -321,7 +334,7 @@ class LossOnExpectations(Cost):
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
         """
-        return self._by_batch(self.checked_loss.gradient, outputs, targets)
+        return self._by_batch(self._whole.gradient, outputs, targets)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
         """Return the second derivatives of the loss, shape (samples, outputs, outputs).
@@ -330,7 +343,7 @@ class LossOnExpectations(Cost):
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
         """
-        return self._by_batch(self.checked_loss.curvature, outputs, targets)
+        return self._by_batch(self._whole.curvature, outputs, targets)
 
     def coupling(self, outputs: NDArray, targets: NDArray) -> NDArray:
         """Return the derivatives of the error signals of a loss of a batch by the outputs of all its samples.
@@ -351,6 +364,8 @@ class LossOnExpectations(Cost):
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
         """
+        if self.copies > 1 and not isinstance(self.loss, BatchLoss):
+            return LossOfCopies(loss=self.loss, copies=self.copies).curvature(outputs, targets)
         return self.loss.curvature(outputs, targets)
 
     @property

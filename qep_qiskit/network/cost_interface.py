@@ -23,6 +23,8 @@ class Cost(ABC):
         terms: The Pauli strings whose means determine the cost, without constants.
         has_signals: Whether the nudge consists of error signals, which are measured in the free phase before it.
         num_targets: Number of targets; None for one per output, or any number where there are no outputs.
+        copies: Number of successive outputs that are copies of one: they share a target, and their mean is what the
+            network predicts.
 
     Example:
         >>> class Energy(qep.Cost):  # minus Z0, without targets
@@ -41,6 +43,26 @@ class Cost(ABC):
     terms: tuple[Term, ...]
     has_signals: ClassVar[bool]
     num_targets: int | None = None
+    copies: int = 1
+
+    def predictions(self, outputs: NDArray) -> NDArray[np.float64]:
+        """Return what the network predicts, shape (samples, predictions): the outputs, or means over their copies.
+
+        Args:
+            outputs: Shape (samples, outputs), output expectations.
+        """
+        return outputs if self.copies == 1 else outputs.reshape(len(outputs), -1, self.copies).mean(axis=2)
+
+    def prediction_variances(self, covariance: NDArray) -> NDArray[np.float64]:
+        """Return the variances of the predictions, shape (samples, predictions).
+
+        Args:
+            covariance: Shape (samples, outputs, outputs), covariance of the outputs.
+        """
+        if self.copies == 1:
+            return np.einsum("soo->so", covariance)
+        split = (covariance.shape[1] // self.copies, self.copies)
+        return np.einsum("sacad->sa", covariance.reshape(len(covariance), *split, *split)) / self.copies**2
 
     @property
     def stages(self) -> int:

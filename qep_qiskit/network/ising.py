@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +22,9 @@ from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.operators import CommutingGroup, LocalBasis
 from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.network.checks import check_sites, one_input
+from qep_qiskit.network.checks import check_copies, check_sites, one_input
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.interface import TermJacobian
-from qep_qiskit.network.linear_observables import LinearObservable
 from qep_qiskit.network.spin_network import SpinNetwork
 from qep_qiskit.network.weights import WeightBlock, WeightInitialisation, WeightLayout
 
@@ -140,10 +138,7 @@ class IsingNetwork(SpinNetwork):
             raise NetworkError("coupling_inputs: expected inputs and couplings for them to act on; leave it out")
         if links and not all(0 <= a < self.num_inputs for a, _ in links):
             raise NetworkError(f"inputs: a link names an input out of range; there are {self.num_inputs}")
-        if whole_number("copies", self.copies, error=NetworkError) < 1 or len(self.outputs) % self.copies:
-            raise NetworkError(
-                f"copies: expected a divisor of the number of outputs, {len(self.outputs)}; got {self.copies}"
-            )
+        check_copies(self.copies, len(self.outputs))
         unknown = [name for name in self.ties if name not in self._own_names]
         if unknown:
             raise NetworkError(f"ties: no weight {unknown[0]}")
@@ -198,31 +193,6 @@ class IsingNetwork(SpinNetwork):
         """Return the weight of every entry of `_entries`."""
         index = {name: place for place, name in enumerate(self.layout.names)}
         return np.array([index[self._tied(name)] for name in self._own_names], dtype=np.int64)
-
-    @property
-    def output_observables(self) -> tuple[LinearObservable, ...]:
-        """Z of the output spins, or the mean over their copies."""
-        strings = [PauliString.of("Z", spin) for spin in self.outputs]
-        return tuple(
-            LinearObservable(
-                terms=tuple((string, 1.0 / self.copies) for string in strings[first : first + self.copies]),
-                num_qubits=self.num_qubits,
-            )
-            for first in range(0, len(strings), self.copies)
-        )
-
-    @property
-    def output_squares(self) -> tuple[LinearObservable, ...]:
-        """Squares of the output observables."""
-        share = 1.0 / self.copies**2
-        return tuple(
-            LinearObservable(
-                terms=tuple((PauliString.of("Z", *sorted(pair)), 2.0 * share) for pair in combinations(spins, 2)),
-                constant=self.copies * share,
-                num_qubits=self.num_qubits,
-            )
-            for spins in zip(*(self.outputs[copy :: self.copies] for copy in range(self.copies)), strict=True)
-        )
 
     @cached_property
     def groups(self) -> tuple[CommutingGroup, ...]:

@@ -22,7 +22,7 @@ from qep_qiskit.core.observables import OperatorLike, hermitian, pauli_strings
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.network.checks import check_sites, one_input
+from qep_qiskit.network.checks import check_copies, check_sites, one_input
 from qep_qiskit.network.graphs import Graph
 from qep_qiskit.network.grouping import commuting_groups
 from qep_qiskit.network.interface import TermJacobian
@@ -105,10 +105,11 @@ class PauliNetwork(SpinNetwork):
         num_inputs: Length of the input vector x.
         start: Initial values and constraints of all weights, by name where they differ.
         entangling: Whether groups may have changes of basis with two-qubit gates, see `commuting_groups`.
+        copies: Number of successive output spins whose mean is one output.
 
     Raises:
         NetworkError: No weight is trained, operators differ in size or are not Hermitian, a weight multiplies only a
-            constant, or an input or an output is out of range.
+            constant, an input or an output is out of range, or the outputs are no multiple of their copies.
 
     Example:
         >>> network = qep.PauliNetwork.from_operators({"J": SparsePauliOp(["IZZ", "ZZI"])}, fixed=-SparsePauliOp("IXI"))
@@ -121,6 +122,7 @@ class PauliNetwork(SpinNetwork):
     num_inputs: int = 0
     start: WeightInitialisation = PAULI_INITIALISATION
     entangling: bool = False
+    copies: int = 1
 
     @classmethod
     def from_operators(
@@ -151,6 +153,7 @@ class PauliNetwork(SpinNetwork):
         if len(sizes) > 1:
             raise NetworkError(f"terms: operators act on {min(sizes)} and on {max(sizes)} qubits; expected one")
         check_sites("outputs", self.outputs, self.num_qubits)
+        check_copies(self.copies, len(self.outputs))
         self._check_inputs()
         self._check_weights()
         _ = self.layout  # checks the start
