@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stopping import StopAtRequest
 
 from qep_qiskit.config import from_file
-from qep_qiskit.learning import Callback
 from qep_qiskit.runs.callbacks import Checkpoints, MetricsFile
 from qep_qiskit.runs.folder import RunFolder
 
@@ -19,20 +19,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.Unresolv
 REQUESTS = 65
 FIRST_LOOK_AT_TEST_SAMPLES = range(5, 10)
 EVALUATION_AFTER_AN_EPOCH = range(30, 35)
-
-
-class StopAtRequest(Callback):
-    """Asks a trainer to stop after so many requests in all, as Ctrl-C does, and counts them."""
-
-    def __init__(self, number):
-        self.number, self.seen = number, 0
-        self.left = None
-
-    def on_request(self, trainer):
-        self.seen += 1
-        self.left = len(trainer.state.request_log), trainer.state.step, trainer.state.epoch
-        if self.seen == self.number:
-            trainer.request_stop()
 
 
 @pytest.fixture

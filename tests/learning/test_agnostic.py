@@ -9,13 +9,14 @@ from cases import NO_INPUTS, half_one_plus_z, random_network
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from reference import fitted_slope, pauli_matrix
 from scipy.optimize import minimize
+from stopping import StopAtRequest
 from warned import warns
 
 from qep_qiskit.config import from_file
 from qep_qiskit.core.errors import ConfigError, NetworkError, UnconvergedWarning
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
-from qep_qiskit.learning import AgnosticUpdate, Callback, Contrast, GradientEstimator
+from qep_qiskit.learning import AgnosticUpdate, Contrast, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import Usage, run_measurements
 from qep_qiskit.network import IsingNetwork, WeightInitialisation, chain, complete
@@ -249,23 +250,11 @@ STEP = [
 ]
 
 
-class StopAt(Callback):
-    """Stop a run after some requests."""
-
-    def __init__(self, requests):
-        self.left = requests
-
-    def on_request(self, trainer):
-        self.left -= 1
-        if self.left == 0:
-            trainer.request_stop()
-
-
 def test_a_run_stopped_on_the_way_to_equilibrium_goes_on_to_the_same_bits():
     experiment = from_file("configs/xor.toml", [*STEP, "network.num_spins=2"])
     whole = experiment.trainer(callbacks=())
     assert whole.run() == "finished"
-    first = experiment.trainer(callbacks=[StopAt(6)])
+    first = experiment.trainer(callbacks=[StopAtRequest(6)])
     assert first.run() == "stopped"
     assert len(first.state.request_log) == 2  # the free phase and both nudged ones; weights have still to move
     second = experiment.trainer(callbacks=(), state=first.state)

@@ -4,10 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from stopping import StopAtStep
 
 from qep_qiskit.cli import main
 from qep_qiskit.config import from_file
-from qep_qiskit.learning import Callback, EarlyStopping
+from qep_qiskit.learning import EarlyStopping
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.training import load_matching_state, open_run, start_run, trainer_in
 
@@ -33,15 +34,6 @@ patience = 2
 pytestmark = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 
 
-class StopAt(Callback):
-    def __init__(self, step):
-        self.step = step
-
-    def on_step(self, trainer, record):
-        if record["step"] == self.step:
-            trainer.request_stop()
-
-
 @pytest.fixture
 def config(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
@@ -55,7 +47,7 @@ def trained(path, config, *stops):
     for step in (*stops, None):
         _, experiment = open_run(path)
         state = load_matching_state(folder, experiment)
-        outcome = trainer_in(folder, experiment, state, watchers=[StopAt(step)]).run()
+        outcome = trainer_in(folder, experiment, state, watchers=[StopAtStep(step)]).run()
         assert outcome == ("finished" if step is None else "stopped")
     return folder
 

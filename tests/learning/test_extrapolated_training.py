@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from chi_square import LIMIT, variance_p_value
+from stopping import StopAtRequest
 
 from qep_qiskit.config import build, check_config
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.learning import Callback
 from qep_qiskit.learning.evaluation import evaluate
 from qep_qiskit.learning.pilot import measure_pilot
 from qep_qiskit.learning.shot_schedule import batches_per_group
@@ -34,18 +34,6 @@ def experiment(**execution):
     return build(check_config(content, "run.toml"))
 
 
-class StopAfter(Callback):
-    """Stops a trainer after some requests."""
-
-    def __init__(self, requests):
-        self.left = requests
-
-    def on_request(self, trainer):
-        self.left -= 1
-        if self.left == 0:
-            trainer.request_stop()
-
-
 def test_every_circuit_runs_in_every_folding_and_is_counted():
     plain, zne, both = (experiment(**execution).trainer() for execution in ({"mitigation": {}}, ZNE, BOTH))
     for trainer in (plain, zne, both):
@@ -59,11 +47,11 @@ def test_every_circuit_runs_in_every_folding_and_is_counted():
 @pytest.mark.parametrize("execution", [BOTH, {**BOTH, "measured_circuits": True}])
 def test_a_run_stopped_again_and_again_is_the_same(execution, tmp_path):
     """Answers are kept as they came, every folding by itself."""
-    whole = experiment(**execution).trainer([StopAfter(0)])
+    whole = experiment(**execution).trainer([StopAtRequest(0)])
     whole.run()
     state, outcome = None, "stopped"
     while outcome == "stopped":
-        part = experiment(**execution).trainer([StopAfter(3)], state)
+        part = experiment(**execution).trainer([StopAtRequest(3)], state)
         outcome = part.run()
         save_state(tmp_path / "checkpoint.npz", part.state, "run")
         state = load_state(tmp_path / "checkpoint.npz", "run")

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from stopping import StopAtStep
 
 import qep_qiskit as qep
 from qep_qiskit.config import from_file
@@ -31,15 +32,6 @@ batch_size = 4
 """
 _KINDS = {"tensorboard": "[callbacks.tensorboard]\n", "mlflow": "[callbacks.mlflow]\nsteps = true\n"}
 pytestmark = pytest.mark.filterwarnings("ignore:the nudge exceeds:qep_qiskit.core.errors.QepWarning")
-
-
-class StopAt(Callback):
-    def __init__(self, step):
-        self.step = step
-
-    def on_step(self, trainer, record):
-        if record["step"] == self.step:
-            trainer.request_stop()
 
 
 class Writer:
@@ -133,7 +125,7 @@ def trained(path, config, *stops):
     for step in (*stops, None):
         _, experiment = open_run(path)
         state = load_matching_state(folder, experiment)
-        trainer_in(folder, experiment, state, watchers=[StopAt(step)]).run()
+        trainer_in(folder, experiment, state, watchers=[StopAtStep(step)]).run()
     return folder
 
 

@@ -1,0 +1,28 @@
+"""Callbacks that ask a trainer to stop, as Ctrl-C does."""
+
+from qep_qiskit.learning import Callback
+
+
+class StopAtStep(Callback):
+    """Stop after a step; None never stops."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def on_step(self, trainer, record):
+        if record["step"] == self.step:
+            trainer.request_stop()
+
+
+class StopAtRequest(Callback):
+    """Stop after so many requests in all."""
+
+    def __init__(self, number):
+        self.number, self.seen = number, 0
+        self.left = None
+
+    def on_request(self, trainer):
+        self.seen += 1
+        self.left = len(trainer.state.request_log), trainer.state.step, trainer.state.epoch
+        if self.seen == self.number:
+            trainer.request_stop()
