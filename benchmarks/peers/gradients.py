@@ -12,7 +12,7 @@ PennyLane (1e-7 and 1e-5) and qiskit-machine-learning (1e-6) are for exact expec
 * jobs, circuits, executions: of the step, with the loss; QPU seconds: by the price model of `qep plan` on a snapshot of
   a device (fake_torino, extra ``ibm``), with the duration of the transpiled circuits; two-qubit gates: of one circuit
   there.
-* CPU s, wall s: of the simulation on one core, processor time and time on the clock, medians over rounds, all methods
+* CPU s, clock s: of the simulation on one core, processor time and time on the clock, medians over rounds, all methods
   in turn.
 * gradient, error: length of the exact gradient of the model, and of the difference to it (root mean square over
   rounds); for QEP the bias of the nudge and of the ramp is part of it. Both depend on the weights, and errors of two
@@ -365,7 +365,7 @@ def rows_of(methods: Sequence[Method], rounds: int, device: BackendV2 | None) ->
             row |= {"QPU s": f"{charge:.1f}", "two-qubit gates": one.gates}
         error = float(np.sqrt(np.mean(np.square(errors[one.name]))))
         cpu, wall = np.median(seconds[one.name], axis=0)
-        row |= {"CPU s": f"{cpu:.2g}", "wall s": f"{wall:.2g}"}
+        row |= {"CPU s": f"{cpu:.2g}", "clock s": f"{wall:.2g}"}
         rows.append(row | {"gradient": f"{np.linalg.norm(one.exact):.2f}", "error": f"{error:.2f}"})
     return rows
 
