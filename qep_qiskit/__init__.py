@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from qep_qiskit.device.service import RemoteDevice as RemoteDevice
     from qep_qiskit.device.usage import Price as Price
     from qep_qiskit.device.usage import estimated_qpu_seconds as estimated_qpu_seconds
+    from qep_qiskit.evolution.density_matrices import DecoherenceRates as DecoherenceRates
     from qep_qiskit.evolution.evolving_state import BondLimits as BondLimits
     from qep_qiskit.execution import Executor as Executor
     from qep_qiskit.execution import GroupMeasurement as GroupMeasurement
@@ -70,6 +71,7 @@ if TYPE_CHECKING:
     from qep_qiskit.execution.aer import AerExecutor as AerExecutor
     from qep_qiskit.execution.aer import device_executor as device_executor
     from qep_qiskit.execution.circuits import transpile_on as transpile_on
+    from qep_qiskit.execution.decoherence import DecoherenceExecutor as DecoherenceExecutor
     from qep_qiskit.execution.matrix_products import MatrixProductExecutor as MatrixProductExecutor
     from qep_qiskit.learning import Adam as Adam
     from qep_qiskit.learning import AdaptiveShots as AdaptiveShots

@@ -206,18 +206,22 @@ def size_rows(curves=("chain", "heavy-hex", "complete"), columns=("fields.mean =
     return rows
 
 
-def ramp_rows(ramps=("linear", "cosine", "smoothstep"), betas=(0.1, 0.001)):
-    """Rows of a ramp study: smooth schedules share one curve, a linear ramp keeps its error at a small nudge."""
+def ramp_rows(ramps=("linear", "cosine", "smoothstep"), betas=(0.1, 0.001), dephasing=(0.0, 0.01)):
+    """Rows of a ramp study: smooth schedules share one curve, a linear ramp keeps its error at a small nudge.
+
+    Dephasing adds an error that grows with the total time.
+    """
     rows = []
-    for ramp, beta, total_time in product(ramps, betas, (4.0, 16.0, 64.0)):
+    for ramp, rate, beta, total_time in product(ramps, dephasing, betas, (4.0, 16.0, 64.0)):
         curvature = {"linear": None, "cosine": 4.93, "smoothstep": 6.0}[ramp]
         error = 0.6 / (1.0 + beta * total_time) if curvature is None else curvature / total_time
         values = {
-            "error": error,
-            "ramp_error": error,
-            "infidelity": total_time ** (-2.0 if curvature is None else -4.0),
+            "error": error + rate * total_time,
+            "ramp_error": error + rate * total_time,
+            "infidelity": rate * total_time + total_time ** (-2.0 if curvature is None else -4.0),
         }
         place = {"ramp": ramp, "time_step": 0.1, "total_time": total_time, "beta": beta, "steps": int(10 * total_time)}
+        place |= {"dephasing_rate": rate, "relaxation_rate": 0.0}
         over = None if curvature is None else curvature / total_time
         rows.append({**place, "curvature_over_time": over, **_with_ends(values)})
     return rows

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 from qiskit.quantum_info import SparsePauliOp
+from scipy.integrate import solve_ivp
 from scipy.linalg import expm
 
 
@@ -81,6 +82,33 @@ def trotter_ramp(parts, driver, *, total_time, steps, order=2, ramp="cosine"):
         for matrix, share in _splitting(mixed, order):
             state = expm(-1j * dt * share * matrix) @ state
     return state
+
+
+def lindblad(terms, coefficients, rates, *, total_time, shape="cosine", num_qubits=2):
+    """Density matrix of the master equation for a ramp from -sum X, integrated as it stands.
+
+    terms, coefficients: the Hamiltonian at the end; rates: with dephasing and relaxation.
+    """
+    size = 1 << num_qubits
+    driver = -sum(pauli_matrix(f"X{k}", num_qubits) for k in range(num_qubits))
+    target = sum(c * pauli_matrix(str(term), num_qubits) for c, term in zip(coefficients, terms, strict=True))
+    jumps = []
+    for k in range(num_qubits):
+        X, Y, Z = (pauli_matrix(f"{letter}{k}", num_qubits) for letter in "XYZ")
+        jumps += [np.sqrt(rates.dephasing / 2) * Z, np.sqrt(rates.relaxation) * (X + 1j * Y) / 2]
+
+    def change(time, flat):
+        rho = flat.reshape(size, size)
+        s = SCHEDULES[shape](time / total_time)
+        hamiltonian = (1 - s) * driver + s * target
+        found = -1j * (hamiltonian @ rho - rho @ hamiltonian)
+        for jump in jumps:
+            norm = jump.conj().T @ jump
+            found += jump @ rho @ jump.conj().T - (norm @ rho + rho @ norm) / 2
+        return found.ravel()
+
+    start = np.full(size * size, 1 / size, dtype=complex)
+    return solve_ivp(change, (0, total_time), start, rtol=1e-11, atol=1e-12).y[:, -1].reshape(size, size)
 
 
 def _splitting(matrices, order):

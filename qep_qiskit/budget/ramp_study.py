@@ -1,4 +1,4 @@
-"""The ramp study: error of the gradient by total time, Trotter step, schedule and nudge of an adiabatic ramp.
+"""The ramp study: error of the gradient by total time, Trotter step, schedule, nudge and decoherence of a ramp.
 
 Excitations of both ends of a ramp interfere, so that errors oscillate with the total time T with the period 2 pi over
 the mean gap. A point is therefore the root mean square over a window of total times around T, which must resolve and
@@ -9,6 +9,8 @@ exact eigenstates, and that of the ramp alone, counted from the contrast of exac
 The order of limits matters. The derivative of a ramped mean by the nudge contains the derivative of the phase of the
 interference, which grows with T. So a ramp whose excitations fall as 1/T, the linear one, has an error that never falls
 in the limit of beta to 0, and one that falls at a finite beta once beta T is large.
+
+Dephasing and relaxation of the qubits during the ramp add an error that grows with T, so there is a best T.
 """
 
 from __future__ import annotations
@@ -28,7 +30,10 @@ from qep_qiskit.config import Experiment
 from qep_qiskit.config.budget import RampStudyConfig
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.execution import RequestKey
+from qep_qiskit.evolution.density_matrices import DecoherenceRates
+from qep_qiskit.execution import Executor, RequestKey
+from qep_qiskit.execution.decoherence import DecoherenceExecutor
+from qep_qiskit.execution.noisy import MOST_QUBITS
 from qep_qiskit.execution.statevector import StatevectorExecutor
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.outcomes.states import CircuitStates
@@ -56,7 +61,10 @@ def ramp_setup(experiment: Experiment, weights: NDArray) -> BudgetSetup:
             f"preparation.kind: --study ramp needs 'adiabatic' ramps of qubits, got '{config.preparation.kind}'"
         )
     if not config.execution.is_ideal:
-        raise ConfigError("execution: --study ramp takes exact means; leave out noise and devices")
+        raise ConfigError(
+            "execution: --study ramp takes exact means; leave out noise and devices. Decoherence during the ramp is in "
+            "budget.ramp.dephasing_rates and budget.ramp.relaxation_rates"
+        )
     setup = ideal(setup_of(experiment, weights))
     problem = problem_of(setup, "exact")
     if problem.truth.source != "exact":
@@ -64,13 +72,19 @@ def ramp_setup(experiment: Experiment, weights: NDArray) -> BudgetSetup:
             f"network: --study ramp compares with exact eigenstates, which {problem.estimator.hamiltonian.num_qubits} "
             "qubits are too many for; use a smaller network"
         )
+    num_qubits = problem.estimator.hamiltonian.num_qubits
+    if num_qubits > MOST_QUBITS and any(config.budget.ramp.dephasing_rates + config.budget.ramp.relaxation_rates):
+        raise ConfigError(
+            f"budget.ramp: dephasing_rates and relaxation_rates take density matrices of at most {MOST_QUBITS} qubits, "
+            f"got {num_qubits}; use a smaller network, or leave them out"
+        )
     if not problem.true_length > 0.0:
         raise ConfigError("network: the exact gradient vanishes by symmetry at these weights; use another seed")
     return setup
 
 
 def ramp_points(study: RampStudyConfig) -> list[Point]:
-    """Return a point for every schedule, step, total time and nudge; values that are given twice count once.
+    """Return a point for every schedule, step, total time, nudge and rate; values that are given twice count once.
 
     Args:
         study: Keys of the study.
@@ -85,14 +99,20 @@ def ramp_points(study: RampStudyConfig) -> list[Point]:
             f"{study.window:g}"
         )
     window = {"window": study.window, "window_times": study.window_times}
+    axes = (study.ramps, study.time_steps, study.dephasing_rates, study.relaxation_rates, study.betas)
     points: list[Point] = [
         {
-            "key": f"ramp={ramp},dt={step!r},T={total_time!r},beta={beta!r}",
-            **{"ramp": ramp, "time_step": step, "total_time": total_time, "beta": beta, **window},
+            "key": f"ramp={ramp},dt={step!r},T={total_time!r},beta={beta!r}" + _rates_in_key(dephasing, relaxation),
+            **{"ramp": ramp, "time_step": step, "total_time": total_time, "beta": beta},
+            **{"dephasing_rate": dephasing, "relaxation_rate": relaxation, **window},
         }
-        for ramp, step, beta, total_time in product(study.ramps, study.time_steps, study.betas, study.total_times)
+        for ramp, step, dephasing, relaxation, beta, total_time in product(*axes, study.total_times)
     ]
     return list({point["key"]: point for point in points}.values())
+
+
+def _rates_in_key(dephasing: float, relaxation: float) -> str:
+    return f",dephasing={dephasing!r},relaxation={relaxation!r}" if dephasing or relaxation else ""
 
 
 def ramp_row(setup: BudgetSetup, point: Point) -> Mapping[str, Any]:
@@ -109,15 +129,18 @@ def _measured(problem: GradientProblem, point: Point) -> dict[str, Any]:
     given, wanted = problem.estimator.preparation, problem.truth.gradient[problem.trainable]
     assert isinstance(given, AdiabaticPreparation)
     eigenstates = ExactPreparation(level=given.level)
-    limit = _contrast(problem, eigenstates, point["beta"])
+    rates = DecoherenceRates(dephasing=point["dephasing_rate"], relaxation=point["relaxation_rate"])
+    ideal_executor = StatevectorExecutor(Seeds(0))
+    executor = DecoherenceExecutor(Seeds(0), rates) if rates.any else ideal_executor
+    limit = _contrast(problem, eigenstates, point["beta"], ideal_executor)
     ramps = [
         replace(given, total_time=time, steps=_steps(time, point["time_step"]), ramp=point["ramp"])
         for time in _window(point)
     ]
-    found = np.array([_contrast(problem, ramp, point["beta"]) for ramp in ramps])
-    infidelities = np.array([_infidelity(problem, eigenstates, ramp) for ramp in ramps])
+    found = np.array([_contrast(problem, ramp, point["beta"], executor) for ramp in ramps])
+    infidelities = np.array([_infidelity(problem, eigenstates, ramp, executor) for ramp in ramps])
     length, curvature = problem.true_length, END_CURVATURES[point["ramp"]]
-    names = ("ramp", "time_step", "total_time", "beta")
+    names = ("ramp", "time_step", "total_time", "beta", "dephasing_rate", "relaxation_rate")
     return {
         **{name: point[name] for name in names},
         "steps": _steps(point["total_time"], point["time_step"]),
@@ -147,7 +170,9 @@ def _over_window(name: str, values: NDArray) -> dict[str, float]:
     return {name: float(mean), f"{name}_low": float(values.min()), f"{name}_high": float(values.max())}
 
 
-def _contrast(problem: GradientProblem, preparation: Preparation, beta: float) -> NDArray[np.float64]:
+def _contrast(
+    problem: GradientProblem, preparation: Preparation, beta: float, executor: Executor
+) -> NDArray[np.float64]:
     """Return the contrast of exact means of the trained weights, shape (weights,)."""
     estimator = replace(
         problem.estimator,
@@ -157,16 +182,21 @@ def _contrast(problem: GradientProblem, preparation: Preparation, beta: float) -
         grouping="shared",
     )
     work = estimator.estimate(*problem.given, RequestKey("ramp", 0))
-    estimate, _ = run_measurements(work, StatevectorExecutor(Seeds(0)))
+    estimate, _ = run_measurements(work, executor)
     return np.asarray(estimate.gradient[problem.trainable])
 
 
-def _infidelity(problem: GradientProblem, eigenstates: ExactPreparation, ramp: AdiabaticPreparation) -> float:
+def _infidelity(
+    problem: GradientProblem, eigenstates: ExactPreparation, ramp: AdiabaticPreparation, executor: Executor
+) -> float:
     """Return the infidelity of the free states, the mean over samples."""
     hamiltonian = problem.estimator.hamiltonian
     rows = hamiltonian.free_coefficients(problem.weights, problem.inputs)
     exact = eigenstates.solve(hamiltonian.groups, rows).vectors
     states = CircuitStates(program=ramp.program(hamiltonian.groups), parameters=rows)
+    if isinstance(executor, DecoherenceExecutor):
+        matrices = executor.density_matrices(states)
+        return 1.0 - float(np.einsum("sx,sxy,sy->s", exact.conj(), matrices, exact).real.mean())
     found = StatevectorExecutor(Seeds(0)).vectors(states)
     overlaps = np.einsum("sx,sx->s", exact.conj(), found)
     # The part beside the eigenstate is known to all digits, where one minus the overlap is not.

@@ -7,7 +7,7 @@ interval is one standard error of the mean of the logarithms, from the scatter o
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,7 +164,7 @@ def size_sentences(rows: Sequence[Row]) -> list[str]:
     return found
 
 
-def power_text(rows: Sequence[Row], name: str, of: str = "spins") -> str:
+def power_text(rows: Sequence[Mapping[str, Any]], name: str, of: str = "spins") -> str:
     """Return the power with which a number grows with another one, with its standard error.
 
     Args:

@@ -37,6 +37,11 @@ _METHOD = [
         "Second derivative of the schedule by t / T at its ends: π²/2 for the cosine, 6 for smoothstep. The linear "
         "ramp has a kink there.",
     ),
+    (
+        "decoherence",
+        "Every qubit loses coherence as exp(-γ t) by dephasing, and decays to 0 as exp(-γ₁ t) by relaxation, in the "
+        "time of the ramp; errors are still those from exact eigenstates.",
+    ),
     ("infidelity", "Of the free states with the exact eigenstates, the mean over window and samples."),
 ]
 
@@ -59,9 +64,9 @@ def run(options: argparse.Namespace) -> int:
         PointsView(Console(stderr=True), what="points") as view,
     ):
         rows = run_points(points, partial(ramp_row, setup), store, pool, view.show)
-    from qep_qiskit.budget.ramp_summary import ramp_sentences
+    from qep_qiskit.budget.ramp_summary import best_times, has_decoherence, ideal_rows, ramp_sentences
     from qep_qiskit.budget.report.page import write_budget_report
-    from qep_qiskit.budget.report.ramp_table import ramp_table
+    from qep_qiskit.budget.report.ramp_table import best_times_table, ramp_table
 
     write_table(folder.path / f"ramp.{options.format}", rows)
     problem = problem_of(setup, "exact")
@@ -75,6 +80,7 @@ def run(options: argparse.Namespace) -> int:
     }
     shown = write_budget_report(folder.path, {**facts, "method": _METHOD}, ramp=rows)
     if options.json:
-        errors = ramp_table(rows)
-        facts["errors"] = [list(cells) for cells in (errors.columns, *errors.rows)]
+        best = best_times([row for row in rows if has_decoherence(row)])
+        for name, table in (("errors", ramp_table(ideal_rows(rows))), ("best_times", best_times_table(best))):
+            facts[name] = [list(cells) for cells in (table.columns, *table.rows)]
     return show_study(folder.path, facts, shown, options.json)

@@ -70,6 +70,11 @@ class RampStudyConfig(Section):
     more."""
     window_times: Count = 9
     """Total times in a window; four or more in a period."""
+    dephasing_rates: list[NotNegative] = Field(default=[0.0], min_length=1)
+    """Rates of dephasing during the ramp, in energy, as `execution.noise.dephasing_rate`. With rates above zero the
+    study reports the best total time: short ramps excite, long ones lose coherence."""
+    relaxation_rates: list[NotNegative] = Field(default=[0.0], min_length=1)
+    """Rates of relaxation during the ramp, in energy, as `execution.noise.relaxation_rate`."""
 
 
 class StepStudyConfig(Section):

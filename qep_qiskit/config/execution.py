@@ -22,6 +22,7 @@ from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device.provider import ProviderDevice, retrieval_of
 from qep_qiskit.device.service import RemoteDevice
+from qep_qiskit.evolution.density_matrices import DecoherenceRates
 from qep_qiskit.evolution.evolving_state import BondLimits
 from qep_qiskit.execution.matrix_products import MatrixProductExecutor
 from qep_qiskit.execution.noisy import MOST_QUBITS
@@ -51,7 +52,7 @@ def with_enough_qubits(device: BackendV2, name: str, num_qubits: int) -> Backend
 
 
 class NoiseConfig(Section):
-    """A simple noise model for Aer."""
+    """A simple noise model: errors of gates and of the readout for Aer, or decoherence in the time of a ramp."""
 
     one_qubit: Fraction = 0.0
     """Depolarising probability per one-qubit gate."""
@@ -59,6 +60,21 @@ class NoiseConfig(Section):
     """Depolarising probability per two-qubit gate."""
     readout: float = Field(default=0.0, ge=0, le=0.5)
     """Probability that a measured bit is flipped."""
+    dephasing_rate: float = same_as(DecoherenceRates, "dephasing")
+    """Rate of dephasing of every qubit per unit of the time of an adiabatic ramp (energy, hbar = 1): coherences decay
+    as exp(-rate t). Up to 10 qubits, by density matrices of this package."""
+    relaxation_rate: float = same_as(DecoherenceRates, "relaxation")
+    """Rate 1/T1 of relaxation of every qubit to 0 (spin up, Z = +1) per unit of the time of an adiabatic ramp."""
+
+    @property
+    def rates(self) -> DecoherenceRates:
+        """Decoherence in the time of a ramp."""
+        return DecoherenceRates(dephasing=self.dephasing_rate, relaxation=self.relaxation_rate)
+
+    @property
+    def of_gates(self) -> dict[str, float]:
+        """Errors of gates and of the readout, by name."""
+        return self.model_dump(include={"one_qubit", "two_qubit", "readout"})
 
 
 class ExecutionConfig(Section):
@@ -234,6 +250,34 @@ class ExecutionConfig(Section):
         if where.kind != "aer" and self.noise is not None:
             why = "is ideal" if self.where.kind in ("statevector", "mps") else "brings the noise of its device"
             raise ConfigError(f"noise: '{self.backend}' {why}; leave it out, or use backend = 'aer'")
+
+    @property
+    def decoherence(self) -> DecoherenceRates | None:
+        """Rates of decoherence in the time of a ramp; None where there is none.
+
+        Raises:
+            ConfigError: Other keys do not go with them.
+        """
+        if self.noise is None or not self.noise.rates.any:
+            return None
+        name = "dephasing_rate" if self.noise.dephasing_rate else "relaxation_rate"
+        wrong = [key for key, value in self.noise.of_gates.items() if value]
+        if wrong:
+            raise ConfigError(
+                f"noise.{name}: decoherence in the time of a ramp is simulated without errors of gates and readout, "
+                f"got {wrong[0]}; set one of them to zero"
+            )
+        self.refuse_given(["measured_circuits", "device"], f"does not go with noise.{name}, simulated by matrices")
+        if self.method not in ("automatic", "density_matrix"):
+            raise ConfigError(
+                f"method: noise.{name} is simulated by density matrices, got '{self.method}'; use 'automatic'"
+            )
+        if self.mitigation.noise_factors or self.mitigation.readout != "none":
+            raise ConfigError(
+                f"mitigation: readout and noise_factors act on errors of readout and gates, and noise.{name} makes "
+                "neither; leave them out"
+            )
+        return self.noise.rates
 
     def mitigations(self, *, runs_circuits: bool) -> tuple[ReadoutMitigation | None, Extrapolation | None]:
         """Return the mitigation of readout errors, and the zero-noise extrapolation.

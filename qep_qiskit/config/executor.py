@@ -17,6 +17,7 @@ from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.remote import Pace, RemoteExecutor
 from qep_qiskit.device.retries import RetryPolicy
 from qep_qiskit.device.service import RemoteDevice
+from qep_qiskit.evolution.density_matrices import DecoherenceRates
 from qep_qiskit.execution import (
     Executor,
     JobHandle,
@@ -27,6 +28,7 @@ from qep_qiskit.execution import (
     VectorExecutor,
 )
 from qep_qiskit.execution.circuits import transpile_on
+from qep_qiskit.execution.decoherence import DecoherenceExecutor, require_narrow
 
 _OPTIMIZATION = 3
 
@@ -62,6 +64,8 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
         return _provider_executor(config, seeds, num_qubits)
     if where.is_own_executor:
         return _own_executor(config, seeds)
+    if section.decoherence is not None:
+        return _decoherence_executor(config, section.decoherence, seeds, num_qubits)
     from qep_qiskit.execution import aer
 
     aer.require_device(section.device)
@@ -76,7 +80,7 @@ def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
             layout=config.network.device_qubits,
             options=section.sampler_options(),
         )
-    noise = None if section.noise is None else aer.depolarizing_noise(**section.noise.model_dump())
+    noise = None if section.noise is None else aer.depolarizing_noise(**section.noise.of_gates)
     if noise is not None and section.has_distributions(num_qubits):
         return aer.aer_noisy_executor(seeds, noise_model=noise, device=section.device)
     return aer.aer_sampler_executor(
@@ -92,6 +96,20 @@ def _require_shots(config: Config, num_qubits: int) -> None:
     """Check that there are shots where the executor has no exact expectations."""
     if config.measurement.batch_shots is None:
         config.execution.require_exact("measurement.shots", num_qubits)
+
+
+def _decoherence_executor(
+    config: Config, rates: DecoherenceRates, seeds: Seeds, num_qubits: int
+) -> DecoherenceExecutor:
+    """Return the executor of ramps with dephasing and relaxation."""
+    if config.preparation.kind == "variational" or config.network.is_on_grid:
+        what = "oscillators on a grid" if config.network.is_on_grid else f"'{config.preparation.kind}' states"
+        raise ConfigError(
+            "execution.noise: dephasing_rate and relaxation_rate are per unit of the time of a ramp of spins; expected "
+            f"preparation.kind = 'adiabatic' of spins, got {what}; use one_qubit and two_qubit"
+        )
+    require_narrow(num_qubits)
+    return DecoherenceExecutor(seeds, rates)
 
 
 def _provider_executor(config: Config, seeds: Seeds, num_qubits: int) -> SamplerExecutor:

@@ -170,6 +170,11 @@ class NetworkSection(Section):
         return False
 
     @property
+    def is_on_grid(self) -> bool:
+        """Whether qubits are registers of positions."""
+        return False
+
+    @property
     def device_qubits(self) -> tuple[int, ...] | None:
         """Physical qubits of a native network, in the order of its sites; None for other networks."""
         return None

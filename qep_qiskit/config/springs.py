@@ -135,6 +135,11 @@ class SpringsConfig(NetworkSection):
         """True without a position grid."""
         return self.grid is None
 
+    @property
+    def is_on_grid(self) -> bool:
+        """True with a position grid."""
+        return self.grid is not None
+
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
         """Return the network of atoms and springs, on qubit registers if there is a position grid.
 

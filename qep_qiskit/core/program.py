@@ -42,6 +42,8 @@ class Layer:
         source: Shape (terms,), index into p for every term, or -1 for none.
         scale: Shape (terms,), factor on the parameter.
         offset: Shape (terms,), constant part of the angle in radians.
+        duration: Time of the evolution that passes in the middle of the layer, in 1/energy: decoherence acts there.
+            Without decoherence it has no effect.
 
     Example:
         >>> layer = qep.Layer(group=0, source=np.arange(2), scale=np.full(2, 0.5), offset=np.zeros(2))
@@ -53,6 +55,7 @@ class Layer:
     source: NDArray[np.int64]
     scale: NDArray[np.float64]
     offset: NDArray[np.float64]
+    duration: float = 0.0
 
     def angles(self, parameters: NDArray) -> NDArray:
         """Return angles theta in radians, shape (..., terms), of parameters of shape (..., P)."""
@@ -60,12 +63,18 @@ class Layer:
         return self.scale * picked + self.offset
 
     def merges_with(self, other: Layer) -> bool:
-        """Return whether two adjacent layers can become one (same group, same parameters)."""
-        return self.group == other.group and np.array_equal(self.source, other.source)
+        """Return whether two adjacent layers can become one: same group, same parameters, and time passes in one."""
+        same = self.group == other.group and np.array_equal(self.source, other.source)
+        return same and not (self.duration and other.duration)
 
     def merged(self, other: Layer) -> Layer:
         """Return the one layer that does what two do."""
-        return replace(self, scale=self.scale + other.scale, offset=self.offset + other.offset)
+        return replace(
+            self,
+            scale=self.scale + other.scale,
+            offset=self.offset + other.offset,
+            duration=self.duration + other.duration,
+        )
 
 
 @short_repr
@@ -170,6 +179,11 @@ class LayerProgram:
             if (source >= 0 and scale != 0.0) or offset != 0.0:
                 yield layer.group, string, source, scale, offset
 
+    @property
+    def duration(self) -> float:
+        """Return the time that passes in all layers, in 1/energy; zero for a program that is no evolution in time."""
+        return sum(layer.duration for layer in self.layers if isinstance(layer, Layer))
+
     @cached_property
     def fingerprint(self) -> str:
         """Return a hash of everything that the program does.
@@ -185,6 +199,8 @@ class LayerProgram:
             digest.update(f"{group.basis} {group.masks}".encode())
             for array in (layer.source, layer.scale, layer.offset):
                 digest.update(array.tobytes())
+            if layer.duration:
+                digest.update(repr(layer.duration).encode())
         return digest.hexdigest()[:16]
 
     @cached_property

@@ -222,6 +222,7 @@ def _group_templates(
                 source=source,
                 scale=np.where(source >= 0, part * dt * s, 0.0),
                 offset=part * dt * (1.0 - s) * driver,
+                duration=dt if index == len(driven) - 1 else 0.0,  # the last group stands once in a step
             )
 
         return layer

@@ -5,11 +5,13 @@ import json
 
 import numpy as np
 import pytest
-from reference import ground, pauli_matrix, trotter_ramp
+from reference import ground, lindblad, pauli_matrix, trotter_ramp
 
 from qep_qiskit.budget import ramp_study
-from qep_qiskit.budget.ramp_summary import ramp_sentences
+from qep_qiskit.budget.ramp_summary import best_times, ramp_sentences
+from qep_qiskit.budget.report.ramp_table import best_times_table
 from qep_qiskit.config.budget import RampStudyConfig
+from qep_qiskit.evolution.density_matrices import DecoherenceRates
 
 # The textbook qubit -A Z - B X with cost <Z>, seen through a Hadamard.
 ONE_SPIN = """
@@ -83,6 +85,24 @@ def test_a_row_is_that_of_matrix_products(qep, here, undrawn):
     assert "Error of the ramp by total time and nudge" in result.out
 
 
+def test_a_row_with_decoherence_is_that_of_the_master_equation(qep, here, undrawn):
+    keys = {"ramps": '["cosine"]', "total_times": [5.0], "time_steps": [0.02], "betas": [0.1]}
+    rates = {"dephasing_rates": [0.0, 0.05], "relaxation_rates": [0.03]}
+    rows, result = studied(qep, here, **keys, **rates, window=0.0, window_times=1)
+    assert [float(row["dephasing_rate"]) for row in rows] == [0.0, 0.05]
+    decay = DecoherenceRates(dephasing=0.05, relaxation=0.03)
+
+    def matrix(field):
+        return lindblad(["X0", "Z0"], [-field, -1.5], decay, total_time=5.0, num_qubits=1)
+
+    means = [[-np.trace(matrix(0.8 - sign * 0.1) @ P).real for P in (X, Z)] for sign in (1, -1)]
+    error = np.linalg.norm((np.array(means[0]) - np.array(means[1])) / 0.2 - EXACT) / np.linalg.norm(EXACT)
+    exact = ground(-0.8 * X - 1.5 * Z)[1]
+    assert float(rows[1]["error"]) == pytest.approx(error, rel=1e-3)
+    assert float(rows[1]["infidelity"]) == pytest.approx(1 - np.vdot(exact, matrix(0.8) @ exact).real, rel=1e-3)
+    assert "Best total time under decoherence" not in result.out  # one total time is no curve
+
+
 @pytest.mark.deep
 def test_order_of_limits_and_master_curve(qep, here, undrawn):
     keys = {"total_times": [16.0, 48.0], "time_steps": [0.1], "betas": [0.1, 0.001]}
@@ -132,6 +152,27 @@ def test_sentences_are_of_the_smallest_nudge():
     assert ramp_sentences(rows[:2]) == []
 
 
+def test_best_times_lie_between_excitation_and_decoherence():
+    def row(rate, time):
+        error = 2.0 / time + rate * time  # least at sqrt(2 / rate), where it is sqrt(8 rate)
+        place = {"ramp": "cosine", "time_step": 0.1, "beta": 0.01, "dephasing_rate": rate, "relaxation_rate": 0.0}
+        return place | {"total_time": time, "error": error, "ramp_error": error, "infidelity": 0.1}
+
+    rows = [row(rate, 2.0**power) for rate in (0.02, 1e-6, 2.0) for power in range(1, 7)]
+    found = best_times(rows)
+    assert found[0]["best_time"] == pytest.approx(10.0, rel=0.01)
+    assert found[0]["best_error"] == pytest.approx(0.4, rel=0.02)
+    assert [one["at_end"] for one in found] == ["", "longest", "shortest"]
+    first, longest, shortest = ramp_sentences(rows)
+    assert (
+        "steps of 0.1 and dephasing 0.02: at beta = 0.01 the error of the gradient is least at T = 9.91: 0.4 of"
+        in first
+    )
+    assert "least at the longest total time, T = 64: 0.031 of the gradient; longer ones may be better." in longest
+    assert "shorter ones" in shortest
+    assert [cells[-1][0] for cells in best_times_table(found).rows] == ["9", ">", "<"]
+
+
 @pytest.mark.parametrize(
     ("config", "words", "message"),
     [
@@ -140,6 +181,12 @@ def test_sentences_are_of_the_smallest_nudge():
         ("circuits", ("--over", "seed=1,2"), "--study ramp: goes alone and without --over"),
         ("circuits", ("--set", "execution.noise={one_qubit = 0.01}"), "execution: --study ramp takes exact means"),
         ("circuits", ("--set", "budget.ramp.total_times=[0]"), "budget.ramp.total_times"),
+        ("circuits", ("--set", "budget.ramp.dephasing_rates=[-1]"), "budget.ramp.dephasing_rates"),
+        (
+            "circuits",
+            ("--set", "budget.ramp.relaxation_rates=[0.1]", "--set", "network.num_spins=11"),
+            "budget.ramp: dephasing_rates and relaxation_rates take density matrices of at most 10 qubits, got 11",
+        ),
         ("circuits", ("--set", "budget.ramp.ramps=['sine']"), "budget.ramp.ramps"),
         ("circuits", ("--set", "budget.ramp.window=8"), "the shortest of budget.ramp.total_times (4), got 8"),
     ],

@@ -9,6 +9,7 @@ from qep_qiskit.core.errors import (
 )
 from qep_qiskit.execution import NoisyExecutor, SamplerExecutor, StatevectorExecutor, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor, fake_device
+from qep_qiskit.execution.decoherence import DecoherenceExecutor
 from qep_qiskit.execution.device_snapshot import description_of
 from qep_qiskit.execution.on_device import fractional_device
 from qep_qiskit.execution.sampler_options import SamplerOptions
@@ -29,6 +30,7 @@ from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
         (ADIABATIC, {"noise": {"readout": 0.1}, "method": "density_matrix"}, NoisyExecutor),
         (ADIABATIC, {"noise": {"readout": 0.1}, "method": "statevector"}, SamplerExecutor),
         (ADIABATIC, {"noise": {"readout": 0.1}, "measured_circuits": True}, SamplerExecutor),
+        (ADIABATIC, {"noise": {"dephasing_rate": 0.1}}, DecoherenceExecutor),
     ],
 )
 def test_executor(preparation, execution, executor):
@@ -57,6 +59,25 @@ def test_exact_expectations_of_noisy_circuits_need_few_qubits():
     with pytest.raises(ConfigError, match=r"measurement\.shots: 'exact' .* at most 10 qubits"):
         make(network=eleven, preparation=ADIABATIC, execution=noise, measurement=exact)
     assert isinstance(make(network=eleven, preparation=ADIABATIC, execution=noise).executor, SamplerExecutor)
+
+
+DEPHASING = {"dephasing_rate": 0.1}
+
+
+@pytest.mark.parametrize(
+    ("preparation", "execution", "message"),
+    [
+        ({"kind": "variational"}, {"noise": DEPHASING}, r"expected preparation.kind = 'adiabatic' of spins, got 'var"),
+        (ADIABATIC, {"noise": {**DEPHASING, "readout": 0.1}}, r"noise.dephasing_rate: .* got readout; set one of them"),
+        (ADIABATIC, {"noise": DEPHASING, "measured_circuits": True}, r"measured_circuits: does not go with noise.deph"),
+        (ADIABATIC, {"noise": DEPHASING, "method": "statevector"}, r"method: noise.dephasing_rate is simulated by"),
+        (ADIABATIC, {"noise": DEPHASING, "mitigation": {"readout": "calibrated"}}, r"mitigation: readout and noise_f"),
+        (ADIABATIC, {"noise": DEPHASING, "mitigation": {"noise_factors": [1, 3]}}, r"mitigation: readout and noise_f"),
+    ],
+)
+def test_decoherence_in_time_goes_with_ramps_alone(preparation, execution, message):
+    with pytest.raises(ConfigError, match=message):
+        make(preparation=preparation, execution=execution)
 
 
 @pytest.mark.parametrize(

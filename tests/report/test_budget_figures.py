@@ -21,6 +21,7 @@ from matplotlib.colors import to_rgb
 from qep_qiskit.budget.report.beta_figures import bias_and_standard_deviation, rmse_against_beta
 from qep_qiskit.budget.report.charts import budget_charts
 from qep_qiskit.budget.report.comparison_figure import comparison_of_methods, side_by_side
+from qep_qiskit.budget.report.decoherence_figure import best_time_of_the_ramp
 from qep_qiskit.budget.report.noise_figure import error_on_a_noisy_device
 from qep_qiskit.budget.report.ramp_figure import error_of_the_ramp
 from qep_qiskit.budget.report.shots_figures import (
@@ -273,8 +274,19 @@ def test_a_size_study_without_gaps_or_other_keys():
 
 
 def test_a_ramp_study_draws_smooth_schedules_alone_on_the_master_curve():
-    figure = error_of_the_ramp(ramp_rows())
+    figure = error_of_the_ramp(ramp_rows(dephasing=(0.0,)))
     master = figure.axes[1]
     assert [len([line for line in axis.lines if line.get_gid()]) for axis in figure.axes] == [6, 4, 6]
     assert master.get_xlabel() == "end curvature / T (energy)"
-    assert len(error_of_the_ramp(ramp_rows(("linear",))).axes) == 2
+    assert len(error_of_the_ramp(ramp_rows(("linear",), dephasing=(0.0,))).axes) == 2
+
+
+def test_a_star_marks_the_best_total_time_of_every_rate_that_has_one():
+    figure = best_time_of_the_ramp(ramp_rows(dephasing=(0.0, 0.01)))
+    assert [axis.get_title(loc="left") for axis in figure.axes] == [
+        f"{ramp}, β = 0.001" for ramp in ("linear", "cosine", "smoothstep")
+    ]
+    stars = lines(figure, "best")
+    assert {star.get_gid() for star in stars} == {"dephasing 0.01 best"}
+    (time,) = stars[-1].get_xdata()
+    assert 16.0 < time < 64.0  # smoothstep: 6 / T + 0.01 T is least at 24

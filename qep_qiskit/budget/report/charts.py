@@ -9,8 +9,10 @@ from functools import partial
 
 from matplotlib.figure import Figure
 
+from qep_qiskit.budget.ramp_summary import has_decoherence, ideal_rows
 from qep_qiskit.budget.report.beta_figures import bias_and_standard_deviation, rmse_against_beta
 from qep_qiskit.budget.report.comparison_figure import comparison_of_methods
+from qep_qiskit.budget.report.decoherence_figure import best_time_of_the_ramp
 from qep_qiskit.budget.report.noise_figure import error_on_a_noisy_device
 from qep_qiskit.budget.report.ramp_figure import error_of_the_ramp
 from qep_qiskit.budget.report.rows import Row, cut_name, default_contrast, levels, main_cut, number, strength
@@ -68,7 +70,8 @@ def budget_charts(**tables: Sequence[Row]) -> list[Chart]:
         ("error_on_a_noisy_device", error_on_a_noisy_device, noisy, bool(noisy)),
         ("gradient_against_size", gradient_against_size, size, bool(size)),
         ("gap_and_best_nudge", gap_and_best_nudge, size, has_values(size, "gap") or has_values(size, "beta")),
-        ("error_of_the_ramp", error_of_the_ramp, ramp, bool(ramp)),
+        ("error_of_the_ramp", error_of_the_ramp, ideal_rows(ramp), bool(ideal_rows(ramp))),
+        ("best_time_of_the_ramp", best_time_of_the_ramp, ramp, any(map(has_decoherence, ramp))),
     ]
     return [
         Chart(name=name, title=_TEXTS[name][0], caption=_TEXTS[name][1], draw=partial(_wide, draw, shown))
@@ -160,6 +163,11 @@ _TEXTS = {
         "Root mean square over a window of total times, bars from the smallest to the largest: the error of the "
         "gradient, the difference from the contrast of exact states at the same nudge over the curvature of the "
         "schedule at its ends by the total time, where smooth schedules share one curve, and the infidelity.",
+    ),
+    "best_time_of_the_ramp": (
+        "How long a ramp should be",
+        "Root mean square over a window of total times, bars from the smallest to the largest: short ramps excite, and "
+        "long ones lose coherence at the rate of each curve; stars are the best total times between them.",
     ),
 }
 """Title and caption of every figure."""

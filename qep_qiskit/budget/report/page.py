@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from matplotlib.figure import Figure
 
+from qep_qiskit.budget.ramp_summary import best_times, has_decoherence, ideal_rows
 from qep_qiskit.budget.report.cells import (
     TextTable,
     comparison_table,
@@ -24,7 +25,7 @@ from qep_qiskit.budget.report.cells import (
 )
 from qep_qiskit.budget.report.charts import Chart, budget_charts
 from qep_qiskit.budget.report.drawing import NARROW, WIDE
-from qep_qiskit.budget.report.ramp_table import ramp_table
+from qep_qiskit.budget.report.ramp_table import best_times_table, ramp_table
 from qep_qiskit.budget.report.rows import Row, main_cut, number
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.files import write_atomically
@@ -134,8 +135,11 @@ def _tables(tables: Mapping[str, Sequence[Row]]) -> list[TextTable]:
         "training": training_table,
         "noise": noise_table,
         "ramp": ramp_table,
+        "decoherence": best_times_table,
     }
-    shown = {**tables, "gradient": main_cut(tables.get("gradient", ()))}
+    ramp = tables.get("ramp", ())
+    best = best_times([row for row in ramp if has_decoherence(row)])
+    shown = {**tables, "gradient": main_cut(tables.get("gradient", ())), "ramp": ideal_rows(ramp), "decoherence": best}
     return [table(shown[study]) for study, table in made.items() if shown.get(study)]
 
 
