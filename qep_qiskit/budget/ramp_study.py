@@ -52,13 +52,18 @@ def ramp_setup(experiment: Experiment, weights: NDArray) -> BudgetSetup:
         weights: Shape (weights,).
 
     Raises:
-        ConfigError: States are not prepared by an adiabatic ramp of qubits, or circuits are not ideal; or there is no
-            gradient of exact states to compare with, or it vanishes.
+        ConfigError: States are not prepared by an adiabatic ramp of qubits, spins are classical, or circuits are not
+            ideal; or there is no gradient of exact states to compare with, or it vanishes.
     """
     config = experiment.config
     if not isinstance(experiment.estimator.preparation, AdiabaticPreparation):
         raise ConfigError(
             f"preparation.kind: --study ramp needs 'adiabatic' ramps of qubits, got '{config.preparation.kind}'"
+        )
+    if experiment.estimator.hamiltonian.is_classical:
+        raise ConfigError(
+            "network.kind: --study ramp compares with the gradient of exact states, which is zero for classical spins: "
+            "their states move in jumps; use network.kind = 'ising'"
         )
     if not config.execution.is_ideal:
         raise ConfigError(

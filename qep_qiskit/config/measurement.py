@@ -162,10 +162,16 @@ class ContrastConfig(Section):
             hamiltonian: Network and cost.
             data: The training samples.
             seeds: Root of the random streams of the run.
+
+        Raises:
+            ConfigError: A key has no effect with this kind.
         """
         self.refuse_idle(
             dict.fromkeys(("points", "radius"), (self.kind == HOLOMORPHIC, "contrast.kind = 'holomorphic'"))
         )
+        if self.kind in NUDGELESS:
+            idle = ("pilot",) if self.beta == "auto" else ("beta", "pilot")  # `schedule` says what "auto" needs
+            self.refuse_given(idle, f"'{self.kind}' has no real nudges to measure")
         if self.kind == HOLOMORPHIC:
             radius = None if self.radius == "auto" else self.radius
             return Contrast(kind=self.kind, points=self.points, radius=radius, order=self.order or 0)

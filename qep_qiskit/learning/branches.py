@@ -77,22 +77,25 @@ class Jumps:
         return np.asarray(np.concatenate([self.torn, self.crossed, self.lost], axis=1).any(axis=1))
 
 
-def find_jumps(betas: NDArray, cost: Curve, ranges: NDArray, report: ConvergenceReport) -> Jumps:
+def find_jumps(
+    betas: NDArray, cost: Curve, ranges: NDArray, report: ConvergenceReport, shot_fractions: NDArray | None = None
+) -> Jumps:
     """Find adjacent phases on different branches of the spectrum.
 
     A jump is one of three things: the nudged state has nearly no overlap with the free state; <C> changes by nearly its
     whole range where overlaps are unknown; or the energy from a converged solver does not follow its slope <C>. Shot
-    noise is that of the average sample, because a few equal shots of one sample would show none.
+    noise is at least that of the average sample and phase, because a few equal shots would show none.
 
     Args:
         betas: Nudges, shape (phases,), ascending.
         cost: <C> at every sample and phase.
         ranges: Largest minus smallest eigenvalue of C, shape (samples,).
         report: Convergence report of the preparation.
+        shot_fractions: Shots of every phase over their mean, shape (phases,); equal by default.
     """
     step = np.diff(betas)
     change, middle = np.diff(cost.values, axis=1), (cost.values[:, 1:] + cost.values[:, :-1]) / 2.0
-    noise = np.maximum(cost.variances.mean(axis=0), 0.0)
+    noise = _noise(cost.variances, np.ones(len(betas)) if shot_fractions is None else shot_fractions)
     doubt = _ERRORS_OF_DOUBT * np.sqrt(noise[1:] + noise[:-1]) + _ROUNDING * ranges[:, None]
     far = np.abs(change) > _WHOLE_RANGE * ranges[:, None] + doubt
     energies = np.full_like(report.energies, np.nan) if report.unconverged else report.energies
@@ -102,6 +105,14 @@ def find_jumps(betas: NDArray, cost: Curve, ranges: NDArray, report: Convergence
     unseen = np.isnan(report.overlaps[:, 1:]) | np.isnan(report.overlaps[:, :-1])
     lost = report.overlaps < _SAME_BRANCH_OVERLAP
     return Jumps(torn=torn, crossed=far & unseen, lost=lost & (len(betas) > 1))
+
+
+def _noise(variances: NDArray, shot_fractions: NDArray) -> NDArray[np.float64]:
+    """Return the variance of the average sample in every phase, not below that of the average phase at its shots."""
+    own = np.maximum(variances.mean(axis=0), 0.0)
+    known = np.isfinite(own)
+    average = float((own * shot_fractions)[known].mean()) if known.any() else np.nan
+    return np.asarray(np.maximum(own, average / shot_fractions))
 
 
 def warn_of_jumps(jumps: Jumps, report: ConvergenceReport) -> None:

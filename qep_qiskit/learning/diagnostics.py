@@ -147,6 +147,7 @@ def diagnose(
     constants: NDArray | None,
     is_at_optimum: bool = False,
     quiet: bool = False,
+    shot_fractions: NDArray | None = None,
 ) -> Diagnostics:
     """Return the diagnostics of a gradient, and warn of unresolved contrasts, nudges beyond the gap and jumps.
 
@@ -159,6 +160,7 @@ def diagnose(
             of the cost but not its value.
         is_at_optimum: Whether all error signals vanish because the loss is at its minimum; the gradient is then zero.
         quiet: Whether warnings about nudge strength and jumps are left out, for nudges that are large on purpose.
+        shot_fractions: Shots of every phase over their mean, shape (phases,); equal by default.
     """
     hidden = Hidden(part=0.0) if is_at_optimum else hidden_in(family, report.hidden)
     ranges = spectral_ranges(family.groups, family.nudge)
@@ -171,7 +173,7 @@ def diagnose(
         **_bounds(family.betas, energy, 0.0 if constants is None else float(constants.mean()), report, free),
     }
     reports = [report] if free is None else [free, report]
-    jumps = find_jumps(family.betas, cost, ranges, report)
+    jumps = find_jumps(family.betas, cost, ranges, report, shot_fractions)
     diagnostics = Diagnostics(
         **found,
         overlap=_extreme(report.overlaps, np.min),

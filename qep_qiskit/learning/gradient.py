@@ -351,6 +351,7 @@ class GradientEstimator:
             and signals is not None
             and hamiltonian.cost.is_at_optimum(signals.signals, first.outputs, targets),
             quiet=work.quiet,
+            shot_fractions=fractions,
         )
         return MeasuredPhases(
             betas=betas,

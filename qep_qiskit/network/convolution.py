@@ -35,7 +35,8 @@ class Convolution:
         outputs: Number of output spins, all copies counted.
 
     Raises:
-        NetworkError: A number is below 1, the filter is larger than the image, or windows do not fill a map.
+        NetworkError: A number is below 1, the filter is larger than the image, windows do not fill a map, or the
+            filters do not reach all pixels.
     """
 
     image: tuple[int, int]
@@ -55,6 +56,13 @@ class Convolution:
         if any(side % self.pooling for side in self.map_shape):
             rows, columns = self.map_shape
             raise NetworkError(f"pooling: expected a divisor of the map, {rows} x {columns} spins; got {self.pooling}")
+        pixels, reached = self.image[0] * self.image[1], len({pixel for pixel, _ in self.links})
+        if reached < pixels:
+            raise NetworkError(
+                f"stride: filters of {self.filter_size} x {self.filter_size} pixels at distances of {self.stride} "
+                f"leave {pixels - reached} of {pixels} pixels without a weight; use a stride that ends at the edges of "
+                "the image, such as 1"
+            )
 
     @property
     def map_shape(self) -> tuple[int, int]:

@@ -95,6 +95,8 @@ SHOTS_AND_NUDGES = [
     ("contrast.points=4", "contrast.points: goes with contrast.kind = 'holomorphic'"),
     ("contrast.kind='holomorphic'", "contrast.kind: 'holomorphic' nudges are complex"),
     ("contrast.beta=-0.3", "contrast.beta: symmetric uses both signs"),
+    ("contrast={kind='holomorphic', beta=0.2}", "contrast.beta: 'holomorphic' has no real nudges to measure"),
+    ("contrast={kind='holomorphic', pilot={levels=5}}", "contrast.pilot: 'holomorphic' has no real nudges to measure"),
     (
         "contrast.kind='two_sided'",
         "contrast.kind: expected 'one_sided', 'symmetric', 'four_point', 'chebyshev', 'fluctuations', 'linear_res",
@@ -128,6 +130,10 @@ GRAPHS = [
     (
         "network={graph='convolution', image=[1, 2], filter_size=3}",
         "network.filter_size: expected at most the image, 1; got 3",
+    ),
+    (
+        "network={graph='convolution', image=[1, 2], filter_size=1, stride=2, pooling=1}",
+        "network.stride: filters of 1 x 1 pixels at distances of 2 leave 1 of 2 pixels without a weight",
     ),
     (
         "network={graph='convolution', image=[1, 2], outputs=[0]}",

@@ -177,6 +177,11 @@ def test_best_times_lie_between_excitation_and_decoherence():
     ("config", "words", "message"),
     [
         ("exact", (), "preparation.kind: --study ramp needs 'adiabatic' ramps of qubits, got 'exact'"),
+        (
+            "circuits",
+            ("--set", "network.kind='classical_ising'"),
+            "network.kind: --study ramp compares with the gradient",
+        ),
         ("circuits", ("--study", "gradient"), "--study ramp: goes alone and without --over"),
         ("circuits", ("--over", "seed=1,2"), "--study ramp: goes alone and without --over"),
         ("circuits", ("--set", "execution.noise={one_qubit = 0.01}"), "execution: --study ramp takes exact means"),

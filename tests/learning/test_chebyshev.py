@@ -17,14 +17,16 @@ from qep_qiskit.device.pubs import DeviceCircuits
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.execution.aer import fake_device
 from qep_qiskit.learning import Contrast, GradientEstimator
+from qep_qiskit.learning.branches import Curve, find_jumps
 from qep_qiskit.learning.contrast import joint_phases
 from qep_qiskit.learning.exact_gradient import exact_gradient
+from qep_qiskit.learning.gradient_call import gradient
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import chain, complete, ring
 from qep_qiskit.network.cost import OperatorCost
 from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
+from qep_qiskit.preparation import AdiabaticPreparation, ConvergenceReport, ExactPreparation, HamiltonianFamily
 
 NO_TARGETS = np.zeros((1, 0))
 
@@ -207,3 +209,32 @@ def test_jobs_are_priced():
     )
     run_measurements(estimator.estimate(weights, NO_INPUTS, NO_TARGETS, RequestKey("test", 0)), counting)
     assert counting.jobs == 3
+
+
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NoisyGradientWarning")
+@pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning")
+def test_few_equal_shots_are_no_jump():
+    """Order 8 gives an outer node few of seven shots on average: where these agree by chance, no noise is seen."""
+    network, weights = random_network(complete(3), np.random.default_rng(5))
+    cost = OperatorCost.from_terms([CostTerm(string=PauliString.of("Z", 2), coefficient=-1.0)], 3)
+    contrast = Contrast(kind="chebyshev", order=8, beta=0.4)
+    for seed in range(10):
+        found = gradient(network, cost, weights, contrast=contrast, shots=7, seed=seed)
+        assert found.diagnostics.jumps == 0
+
+
+def test_a_jump_between_certain_states_is_seen():
+    """Where no phase has noise, the whole change of <C> is a jump; where inner ones have some, outer ones may too."""
+    betas, fractions = np.array([-0.4, -0.1, 0.1, 0.4]), np.array([0.1, 1.9, 1.9, 0.1])
+    problem, _ = problem_of(0)
+    free = np.zeros((1, problem.num_terms))
+    family = HamiltonianFamily(groups=problem.groups, free=free, nudge=free, betas=betas, key=RequestKey("jump", 0))
+    report, changes = ConvergenceReport.silent(family), np.array([[1.0, 1.0, -1.0, -1.0]])
+
+    def count(variance):
+        cost = Curve(changes, np.array([[0.0, variance, variance, 0.0]]))
+        return find_jumps(betas, cost, np.array([2.0]), report, fractions).count
+
+    assert count(0.0) == 1
+    changes = changes[:, [0, 2, 2, 2]]
+    assert (count(0.0), count(0.1)) == (1, 0)
