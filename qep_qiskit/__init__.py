@@ -155,6 +155,7 @@ if TYPE_CHECKING:
     from qep_qiskit.outcomes.known_states import VectorStates as VectorStates
     from qep_qiskit.outcomes.matrix_product import MatrixProductState as MatrixProductState
     from qep_qiskit.outcomes.matrix_product_states import MatrixProductStates as MatrixProductStates
+    from qep_qiskit.outcomes.product_states import ProductStates as ProductStates
     from qep_qiskit.outcomes.states import CircuitStates as CircuitStates
     from qep_qiskit.outcomes.states import PreparedStates as PreparedStates
     from qep_qiskit.preparation import AdiabaticPreparation as AdiabaticPreparation

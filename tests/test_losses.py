@@ -22,6 +22,7 @@ LOSSES = {
     "squared": SquaredError(),
     "entropy": CrossEntropy(gain=3.0),
     "soft entropy": CrossEntropy(gain=0.5),
+    "smoothed entropy": CrossEntropy(gain=3.0, label_smoothing=0.3),
     "negative size": NegativeAbs(),
     "custom": CustomLoss(lambda o, y: np.sum(np.sin(o * y) + o**4, axis=1)),
     "custom with slope": CustomLoss(lambda o, y: np.sum((o - y) ** 4, axis=1), lambda o, y: 4 * (o - y) ** 3),
@@ -55,6 +56,16 @@ def test_cross_entropy_is_log_softmax(batch):
     outputs, targets = batch
     expected = -np.sum(targets * log_softmax(3.0 * outputs, axis=1), axis=1)
     assert np.allclose(CrossEntropy(gain=3.0).value(outputs, targets), expected, rtol=0, atol=1e-12)
+
+
+def test_smoothed_labels_share_a_part_of_the_probability(batch):
+    outputs, targets = batch
+    smoothed, plain = CrossEntropy(gain=3.0, label_smoothing=0.3), CrossEntropy(gain=3.0)
+    for name in ("value", "gradient", "curvature"):
+        expected = getattr(plain, name)(outputs, 0.7 * targets + 0.1)
+        assert np.allclose(getattr(smoothed, name)(outputs, targets), expected, rtol=0, atol=1e-12)
+    with pytest.raises(NetworkError, match=r"label_smoothing: expected less than 1, got 1"):
+        CrossEntropy(label_smoothing=1.0)
 
 
 def test_cross_entropy_survives_large_outputs():

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.config import Experiment
+from qep_qiskit.core.components import widest_component
 from qep_qiskit.core.errors import ConfigError, ResourceError
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.execution import Executor, RequestKey
@@ -17,7 +18,7 @@ from qep_qiskit.learning import GradientEstimate, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.finite_differences import finite_differences, idle_names
 from qep_qiskit.measurement import run_measurements
-from qep_qiskit.preparation import DmrgPreparation
+from qep_qiskit.preparation import DmrgPreparation, ExactPreparation
 from qep_qiskit.tasks import Dataset
 
 _EXACT_UP_TO_SPINS = 20
@@ -70,7 +71,14 @@ def compare_exact(
 
 
 def _can_be_exact(experiment: Experiment) -> bool:
-    return experiment.config.network.is_in_space or experiment.network.num_qubits <= _EXACT_UP_TO_SPINS
+    if experiment.config.network.is_in_space:
+        return True
+    hamiltonian, preparation = experiment.estimator.hamiltonian, experiment.config.preparation
+    size = hamiltonian.num_qubits
+    if preparation.state_temperature is None and not hamiltonian.is_classical:
+        by_parts = ExactPreparation(level=preparation.target_level).splits(hamiltonian.groups)
+        size = widest_component(hamiltonian.groups) if by_parts else size
+    return size <= _EXACT_UP_TO_SPINS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

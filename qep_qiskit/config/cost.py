@@ -132,6 +132,10 @@ class LossCost(CostSection, OwnCode):
     different classes apart) and ``sensitivity`` (minus the change of outputs by inputs)."""
     gain: float = same_as(CrossEntropy, "gain")
     """Factor on the expectations in the softmax of the cross-entropy."""
+    label_smoothing: float = same_as(CrossEntropy, "label_smoothing")
+    """For the cross-entropy: part of each sample's probability that is shared evenly among all classes. Outputs then
+    stop growing where a sample is classified well enough, which helps on new samples where the training set is fitted
+    completely. The reported loss is that of the smoothed targets."""
     margin: float = same_as(Contrastive, "margin")
     """Distance of the outputs of different classes beyond which the contrastive loss is zero."""
     observables: list[str] | None = Field(default=None, min_length=1)
@@ -199,6 +203,7 @@ class LossCost(CostSection, OwnCode):
         return LossOnExpectations(observables, loss, self.loss)
 
     def _loss(self) -> Loss | BatchLoss:
+        self.refuse_idle({"label_smoothing": (self.loss == "cross_entropy", "loss = 'cross_entropy'")})
         if self.loss in LOSSES:
             make = LOSSES.find(self.loss)
             if make is CrossEntropy:

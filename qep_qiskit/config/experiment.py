@@ -18,6 +18,7 @@ from qep_qiskit.config.section import keys
 from qep_qiskit.continuous.executor import CoordinateExecutor
 from qep_qiskit.continuous.response import Responding
 from qep_qiskit.core.amounts import amount
+from qep_qiskit.core.components import widest_component
 from qep_qiskit.core.errors import ConfigError, DegenerateGroundStateWarning, UnconnectedOutputWarning
 from qep_qiskit.core.jobs import set_jobs
 from qep_qiskit.core.seeds import Seeds
@@ -185,7 +186,8 @@ def _built(config: Config, task: Task | None, *, simulates: bool) -> Experiment:
     with keys(config, "network"):
         ahead = config.network.qubits_ahead
     simulates = simulates or not config.execution.where.is_snapshot
-    if simulates and ahead is not None:
+    by_components = config.network.may_fall_apart and config.preparation.splits_components(config.execution)
+    if simulates and ahead is not None and not by_components:
         _check_memory(config, ahead)
     seeds = Seeds(config.seed)
     if task is None:
@@ -194,10 +196,12 @@ def _built(config: Config, task: Task | None, *, simulates: bool) -> Experiment:
     seeds = config.task.run_seeds(seeds)
     with keys(config, "network"):
         network = _network(config, task, seeds)
-    if simulates and ahead is None and network.num_qubits:
+    if simulates and ahead is None and network.num_qubits and not by_components:
         _check_memory(config, network.num_qubits)
     cost = _build_cost(config, network, task)
     hamiltonian = NudgedHamiltonian(network, cost)
+    if simulates and by_components:
+        _check_memory(config, widest_component(hamiltonian.groups))
     task = _with_scaled_targets(config, hamiltonian, task)
     check_task(hamiltonian, task)
     measurement, execution = config.measurement, config.execution

@@ -249,6 +249,11 @@ class IsingKeys(NetworkSection):
             return annealer_size(self.graph, self.cells)
         return self.num_spins if self.qubits is None else len(self.qubits)
 
+    @property
+    def may_fall_apart(self) -> bool:
+        """Whether the graph is one of edges, which may leave parts unconnected."""
+        return self.edges is not None
+
     def cut_from(self, device: Callable[[int], Target]) -> Self:
         """Return the section with the edges of a native graph.
 

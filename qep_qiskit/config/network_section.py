@@ -193,6 +193,11 @@ class NetworkSection(Section):
         """
         return None
 
+    @property
+    def may_fall_apart(self) -> bool:
+        """Whether the keys allow parts of the network that nothing couples."""
+        return False
+
     def cut_from(self, device: Callable[[int], Target]) -> Self:
         """Return the section with the data of a device.
 

@@ -80,6 +80,11 @@ class PauliConfig(NetworkSection):
         """Number of spins, as given."""
         return self.num_spins
 
+    @property
+    def may_fall_apart(self) -> bool:
+        """Whether terms may leave parts unconnected; they do as they like."""
+        return True
+
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> PauliNetwork:
         """Return the network from its terms and their copies.
 

@@ -15,7 +15,7 @@ from qep_qiskit.config.variational import VariationalConfig
 from qep_qiskit.continuous.equilibrium import EquilibriumPreparation
 from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
 from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
-from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.errors import ConfigError, ResourceError
 from qep_qiskit.core.limits import Positive
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.network.nudge import NudgedHamiltonian
@@ -44,10 +44,19 @@ class ExactConfig(PreparationSection):
     """Index of the eigenstate of the free Hamiltonian, 0 for the ground state; nudged states are identified with it by
     their overlap."""
     solver: Literal["auto", "dense", "lanczos", "components"] = same_as(ExactPreparation, "solver")
-    """``auto``: dense diagonalisation up to 7 qubits, Lanczos above; ``components``: dense for each part of the network
-    that nothing couples to the others."""
+    """``auto``: dense diagonalisation up to 7 qubits; above that each part of the network that nothing couples to the
+    others by itself, and Lanczos for what is wider than 7 qubits. ``components``: parts by themselves up to 7 qubits,
+    too."""
     tolerance: float = same_as(ExactPreparation, "tolerance")
     """Relative tolerance of Lanczos; 0 is machine precision."""
+
+    def splits_components(self, execution: ExecutionConfig) -> bool:
+        """Return whether unconnected parts are solved one by one: ground states by a solver that is free to.
+
+        Args:
+            execution: Keys of the backend.
+        """
+        return self.solver in ("auto", "components") and self.level == 0
 
     def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
         """Check that the vectors of Lanczos fit in memory; classical spins are searched instead.
@@ -214,6 +223,31 @@ class AdiabaticConfig(PreparationSection):
     """Initial position of oscillators: the classical equilibrium of each state, or the centre of the boxes."""
     level: int = same_as(AdiabaticPreparation, "level")
     """Index of the eigenstate, 0 for the ground state; the ramp starts in the driver's eigenstate of the same index."""
+
+    def splits_components(self, execution: ExecutionConfig) -> bool:
+        """Return whether unconnected parts are evolved one by one, which the engine does.
+
+        Args:
+            execution: Keys of the backend.
+        """
+        return execution.where.kind == "statevector"
+
+    def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
+        """Check that the states of the execution fit in memory; Aer's are joint vectors of all qubits.
+
+        Args:
+            num_qubits: Number of qubits that are simulated at once.
+            execution: Keys of the backend.
+            is_classical: Whether states of the network are classical spin configurations.
+        """
+        try:
+            super().check_memory(num_qubits, execution, is_classical=is_classical)
+        except ResourceError as error:
+            if self.splits_components(execution) or not execution.has_vectors:
+                raise
+            raise ResourceError(
+                f"{error}; execution.backend = 'statevector' evolves parts of a network that no term couples one by one"
+            ) from None
 
     def build(self, scene: PreparationScene) -> Preparation:
         """Return an adiabatic ramp from the driver of spins."""

@@ -95,6 +95,14 @@ class PreparationSection(Section):
         """Return the section with the content of its files; their paths are relative to the folder."""
         return self
 
+    def splits_components(self, execution: ExecutionConfig) -> bool:
+        """Return whether unconnected parts of a network are simulated one by one, without their joint state.
+
+        Args:
+            execution: Keys of the backend.
+        """
+        return False
+
     def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
         """Check before construction that the simulation fits in memory; preparations check again when they know more.
 

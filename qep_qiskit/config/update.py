@@ -27,7 +27,7 @@ for _name, _make in _OWN.items():
 AGNOSTIC = "agnostic"
 """Kind of update without a gradient: weights on springs."""
 
-_OF_GRADIENTS = ("learning_rate", "decay", "final_fraction", "momentum", "beta1", "beta2", "normalize")
+_OF_GRADIENTS = ("learning_rate", "decay", "final_fraction", "momentum", "beta1", "beta2", "normalize", "weight_decay")
 _KIND_OF = {"momentum": "momentum", "beta1": "adam", "beta2": "adam", "epsilon": "adam"}
 
 
@@ -57,6 +57,10 @@ class UpdateConfig(Section):
     sigma^2 is below the gap, with sigma the standard deviation of dH/dw."""
     normalize: bool = same_as(Update, "normalize")
     """Scale every gradient to length 1."""
+    weight_decay: float = same_as(Update, "weight_decay")
+    """Decay rate of trained weights: every step also subtracts `learning_rate` * `weight_decay` * weight, whatever the
+    optimiser makes of the gradient (AdamW). It keeps weights small that only a few samples want large. Transverse
+    fields decay too, down to their `minimum`; freeze them, or leave it at 0, where they are to stay."""
     tolerance: float = same_as(AgnosticUpdate, "tolerance")
     """For ``agnostic``: weights are at equilibrium where their last move is at most this fraction of the whole one, or
     is lost in shot noise."""

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, minres
 
+from qep_qiskit.core.components import Component
 from qep_qiskit.core.errors import QepError
 from qep_qiskit.core.operators import CommutingGroup
+from qep_qiskit.preparation.components import by_parts
 from qep_qiskit.preparation.exact import ExactPreparation
 from qep_qiskit.preparation.spectra import apply_diagonals, apply_hamiltonian, diagonals_of, is_real, term_expectations
 
@@ -60,7 +62,15 @@ def linear_response(
     Returns:
         Shape (states, terms).
     """
-    states = ExactPreparation(level=level).solve(groups, coefficients)
+    solver = ExactPreparation(level=level)
+    if solver.splits(groups):
+
+        def of_part(part: Component) -> NDArray:
+            own = coefficients[:, part.terms], nudges[:, part.terms]
+            return linear_response(part.groups, *own, tolerance=tolerance)
+
+        return by_parts(groups, (len(coefficients),), of_part)
+    states = solver.solve(groups, coefficients)
     rows = zip(coefficients, nudges, states.vectors, states.energies, strict=True)
     return np.array([_response(groups, c, nudge, psi, energy, tolerance) for c, nudge, psi, energy in rows])
 

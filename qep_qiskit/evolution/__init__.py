@@ -11,9 +11,11 @@ one group to the next. Four things keep it fast in numpy:
   without a change of basis.
 
 A batch is stored in columns, shape (2^N, states), so that every kernel runs along contiguous numbers; wide registers
-are processed one state after the other. Energies of final states have exact gradients with respect to all parameters by
+are processed one state after the other. Wide programs that fall into unconnected parts are evolved part by part.
+Energies of final states have exact gradients with respect to all parameters by
 the adjoint method: one backward sweep.
 """
 
 from qep_qiskit.evolution.adjoint import energy_and_gradient as energy_and_gradient
+from qep_qiskit.evolution.parts import evolve_parts as evolve_parts
 from qep_qiskit.evolution.states import evolve as evolve

@@ -31,8 +31,13 @@ def sample_vectors(
         seeds: Root of the random streams.
         key: Words of the request's key, which select its random numbers.
     """
+    return _sampled(states_of_vectors(vectors), measurements, seeds, key)
+
+
+def states_of_vectors(vectors: NDArray) -> VectorStates:
+    """Return vectors (states, 2^N) as states of unknown energies."""
     unknown = np.full(len(vectors), np.nan)
-    return _sampled(VectorStates(vectors=vectors, energies=unknown, gaps=unknown), measurements, seeds, key)
+    return VectorStates(vectors=vectors, energies=unknown, gaps=unknown)
 
 
 def sample_known(request: Request, seeds: Seeds) -> ShotData:
@@ -127,7 +132,11 @@ class VectorExecutor(LocalExecutor):
         raise ConfigError("this executor measures exact states and runs no circuits; use AerExecutor or another")
 
     def _run(self, request: Request, circuits: ProgramStates) -> ShotData:
-        """Sample the vectors of the circuits. Readout twirls change nothing here."""
+        """Sample the states of the circuits. Readout twirls change nothing here."""
+        return _sampled(self._known(request, circuits), request.measurements, self._seeds, request.key.seed_words)
+
+    def _known(self, request: Request, circuits: ProgramStates) -> PreparedStates:
+        """Return the states of the circuits of a request, known as vectors."""
         vectors, shape = circuits.vectors_by(self.vectors), (circuits.num_states, 1 << circuits.num_qubits)
         require_shape(vectors, shape, f"{type(self).__name__}: state vectors")
-        return sample_vectors(vectors, request.measurements, self._seeds, request.key.seed_words)
+        return states_of_vectors(vectors)

@@ -118,7 +118,10 @@ def _means(hamiltonian: NudgedHamiltonian, free: NDArray, level: int, temperatur
         return _measured(hamiltonian, ThermalPreparation(temperature), free)
     if _is_search(hamiltonian, level):
         return _measured(hamiltonian, ExactSearch(), free)
-    states = ExactPreparation(level=level).solve(hamiltonian.groups, free)
+    solver = ExactPreparation(level=level)
+    if solver.splits(hamiltonian.groups):
+        return _measured(hamiltonian, solver, free)
+    states = solver.solve(hamiltonian.groups, free)
     return term_expectations(hamiltonian.groups, states.vectors)
 
 

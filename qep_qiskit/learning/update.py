@@ -15,7 +15,8 @@ import numpy as np
 from annotated_types import Ge, Gt, Le, Lt
 from numpy.typing import NDArray
 
-from qep_qiskit.core.limits import Positive, check_limits
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.limits import NotNegative, Positive, check_limits
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.gradient import GradientEstimator
@@ -274,6 +275,12 @@ class Update:
         optimizer: Turns the gradient into a direction.
         schedule: Learning rate that multiplies the direction.
         normalize: Whether every gradient is first scaled to length one.
+        weight_decay: Decay rate of trained weights: each step also subtracts learning rate times this times the weight
+            itself, whatever the optimiser makes of the gradient (Loshchilov & Hutter 2019, arXiv:1711.05101). Bounds
+            come after it. At most one over the learning rate, so that no weight changes its sign.
+
+    Raises:
+        ConfigError: The decay rate is negative, or so large that it overshoots zero.
 
     Example:
         >>> update = qep.Update(optimizer=qep.GradientDescent(), schedule=qep.Schedule(learning_rate=0.1))
@@ -286,6 +293,16 @@ class Update:
     optimizer: Optimizer = field(default_factory=Adam)
     schedule: Schedule = field(default_factory=Schedule)
     normalize: bool = False
+    weight_decay: NotNegative = 0.0
+
+    def __post_init__(self) -> None:
+        check_limits(self)
+        rate = self.schedule.learning_rate
+        if rate * self.weight_decay > 1.0:
+            raise ConfigError(
+                f"weight_decay: a step multiplies every weight by 1 - {rate:g} * {self.weight_decay:g}, which is below "
+                f"zero; expected at most 1 / learning_rate = {1.0 / rate:g}"
+            )
 
     def check(self, estimator: GradientEstimator) -> None:
         """Accept every estimator."""
@@ -355,5 +372,8 @@ class Update:
         if self.normalize and length > 0:
             slope = slope / length
         direction, optimizer_state_ = self.optimizer.direction(slope, dict(optimizer_state), step)
-        moved = np.clip(weights - self.schedule.at(step, total_steps) * direction, *bounds)
+        rate = self.schedule.at(step, total_steps)
+        if self.weight_decay:
+            direction = direction + self.weight_decay * weights
+        moved = np.clip(weights - rate * direction, *bounds)
         return np.where(trainable, moved, weights), optimizer_state_

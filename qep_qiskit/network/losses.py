@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import numpy as np
+from annotated_types import Ge, Lt
 from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import NetworkError
@@ -142,9 +143,12 @@ class CrossEntropy:
     Args:
         gain: Inverse temperature of the softmax; because expectations lie in [-1, 1], probabilities near 0 or 1 need a
             gain of about 3 or more.
+        label_smoothing: Part of each sample's probability that is shared evenly among all classes, in [0, 1) (Szegedy
+            et al. 2016, arXiv:1512.00567): y is replaced by (1 - s) y + s / classes. Outputs then stop growing where a
+            sample is classified well enough. The value is that of the smoothed y, so it does not reach zero.
 
     Raises:
-        NetworkError: The gain is not positive.
+        NetworkError: The gain is not positive, or the smoothing is outside [0, 1).
 
     Example:
         >>> qep.CrossEntropy(gain=3.0).value(np.array([[0.0, 0.0]]), np.array([[1.0, 0.0]]))
@@ -152,9 +156,15 @@ class CrossEntropy:
     """
 
     gain: Positive = 3.0
+    label_smoothing: Annotated[float, Ge(0), Lt(1)] = 0.0
 
     def __post_init__(self) -> None:
         check_limits(self, error=NetworkError)
+
+    def _smoothed(self, targets: NDArray) -> NDArray:
+        """Return the targets with a part of them shared among all classes."""
+        share = self.label_smoothing
+        return (1.0 - share) * targets + share * targets.mean(axis=1, keepdims=True) if share else targets
 
     def _log_probabilities(self, outputs: NDArray) -> NDArray:
         shifted = self.gain * (outputs - outputs.max(axis=1, keepdims=True))
@@ -167,17 +177,17 @@ class CrossEntropy:
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, outputs), probabilities of the classes.
         """
-        return -np.sum(targets * self._log_probabilities(outputs), axis=1)
+        return -np.sum(self._smoothed(targets) * self._log_probabilities(outputs), axis=1)
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return gain * (sum(y) softmax - y), shape (samples, outputs).
+        """Return gain * (sum(y) softmax - y), y smoothed, shape (samples, outputs).
 
         Args:
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, outputs), probabilities of the classes.
         """
         total = targets.sum(axis=1, keepdims=True)
-        return self.gain * (total * np.exp(self._log_probabilities(outputs)) - targets)
+        return self.gain * (total * np.exp(self._log_probabilities(outputs)) - self._smoothed(targets))
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
         """Return gain^2 sum(y) (diag(p) - p p^T) with p the softmax, shape (samples, outputs, outputs).

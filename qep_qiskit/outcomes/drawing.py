@@ -39,25 +39,62 @@ def draw(
     Raises:
         ResultError: They are none.
     """
-    measured, size = shape
-    num_qubits, per_part = num_qubits_of(size), max(1, _AMPLITUDES_PER_PART // size)
-
-    def checked(start: int) -> NDArray:
-        probabilities = probabilities_of(slice(start, start + per_part))
-        require_probabilities(probabilities, name, first=start)
-        return np.maximum(probabilities, 0.0, out=probabilities)
-
-    starts = range(0, measured, per_part)
+    starts, size = _starts(shape), shape[1]
     if shots is None:
-        return Distribution(weights=_joined(in_threads(checked, starts), size), shots=None)
-    if num_qubits <= _COUNTS_UP_TO_QUBITS:
-        return Distribution(weights=_joined([_counts(checked(s), shots, generator) for s in starts], size), shots=shots)
+        parts = in_threads(lambda start: _checked(probabilities_of, size, start, name), starts)
+        return Distribution(weights=_joined(parts, size), shots=None)
+    if num_qubits_of(size) <= _COUNTS_UP_TO_QUBITS:
+        counts = [_counts(_checked(probabilities_of, size, start, name), shots, generator) for start in starts]
+        return Distribution(weights=_joined(counts, size), shots=shots)
+    found = draw_indices(probabilities_of, shape, shots, generator, name)
+    return BitMemory(bits=_to_bytes(found, num_qubits_of(size)), num_qubits=num_qubits_of(size))
+
+
+def draw_indices(
+    probabilities_of: Callable[[slice], NDArray],
+    shape: tuple[int, int],
+    shots: int,
+    generator: np.random.Generator,
+    name: str,
+) -> NDArray[np.int64]:
+    """Draw shot by shot, and return the index of every outcome, shape (measured, shots).
+
+    Args:
+        probabilities_of: As of `draw`.
+        shape: (measured, 2^N).
+        shots: Shots of each state.
+        generator: The stream of this group.
+        name: Where the probabilities come from.
+
+    Raises:
+        ResultError: They are none.
+    """
+    measured, size = shape
     uniform = generator.random((measured, shots))
-    parts = in_threads(
-        lambda start: [_search(*pair) for pair in zip(checked(start), uniform[start:], strict=False)], starts
-    )
-    found = np.array([row for part in parts for row in part])
-    return BitMemory(bits=_to_bytes(found, num_qubits), num_qubits=num_qubits)
+
+    def searched(start: int) -> list[NDArray]:
+        rows = zip(_checked(probabilities_of, size, start, name), uniform[start:], strict=False)
+        return [_search(*pair) for pair in rows]
+
+    side_by_side = in_threads if size > 1 << _COUNTS_UP_TO_QUBITS else map  # narrow ones take less than a thread does
+    found = [row for part in side_by_side(searched, _starts(shape)) for row in part]
+    return np.array(found, dtype=np.int64).reshape(measured, shots)
+
+
+def _starts(shape: tuple[int, int]) -> range:
+    """Return the first states of the parts of a batch that are worked on at once."""
+    return range(0, shape[0], _per_part(shape[1]))
+
+
+def _per_part(size: int) -> int:
+    return max(1, _AMPLITUDES_PER_PART // size)
+
+
+def _checked(probabilities_of: Callable[[slice], NDArray], size: int, start: int, name: str) -> NDArray:
+    """Return the probabilities of one part of a batch, without the negative ones that rounding leaves."""
+    probabilities = probabilities_of(slice(start, start + _per_part(size)))
+    require_probabilities(probabilities, name, first=start)
+    return np.maximum(probabilities, 0.0, out=probabilities)
 
 
 def _joined(parts: list[NDArray], size: int) -> NDArray:

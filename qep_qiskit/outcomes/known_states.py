@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,7 +15,7 @@ from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.transforms import num_qubits_of
 from qep_qiskit.outcomes.bits import BitMemory, BitOutcomes
-from qep_qiskit.outcomes.drawing import draw
+from qep_qiskit.outcomes.drawing import draw, draw_indices
 from qep_qiskit.outcomes.states import PreparedStates
 
 
@@ -51,13 +52,26 @@ class KnownStates(PreparedStates):
             shots: Shots of each, or None for probabilities.
             generator: The random stream of this group.
         """
-        return draw(
-            lambda part: self.probabilities(group, rows[part]),
-            (len(rows), 1 << self.num_qubits),
-            shots,
-            generator,
-            f"simulation: circuit '{group.name}'",
-        )
+        return draw(*self._source(group, rows), shots, generator, _name_of(group))
+
+    def indices(
+        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int, generator: np.random.Generator
+    ) -> NDArray[np.int64]:
+        """Draw outcomes shot by shot, as indices of bit strings, shape (measured, shots).
+
+        Args:
+            group: The group to measure.
+            rows: Shape (measured,), the states.
+            shots: Shots of each.
+            generator: The random stream of this group.
+        """
+        return draw_indices(*self._source(group, rows), shots, generator, _name_of(group))
+
+    def _source(
+        self, group: CommutingGroup, rows: NDArray[np.int64]
+    ) -> tuple[Callable[[slice], NDArray[np.float64]], tuple[int, int]]:
+        """Return probabilities of some of the measured states as a function, and the shape of all of them."""
+        return lambda part: self.probabilities(group, rows[part]), (len(rows), 1 << self.num_qubits)
 
 
 @short_repr
@@ -224,6 +238,10 @@ def require_classical(group: CommutingGroup) -> None:
     """
     if not group.is_classical:
         raise ConfigError(f"group {group.name}: classical spins have outcomes in the Z basis only")
+
+
+def _name_of(group: CommutingGroup) -> str:
+    return f"simulation: circuit '{group.name}'"
 
 
 def _squares(vectors: NDArray, group: CommutingGroup) -> NDArray[np.float64]:

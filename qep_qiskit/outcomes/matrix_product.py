@@ -240,15 +240,19 @@ class MatrixProductState:
         return values
 
 
-def local_basis_of(group: CommutingGroup) -> LocalBasis:
+def local_basis_of(group: CommutingGroup, states: str = "matrix product states") -> LocalBasis:
     """Return the basis of a group if it acts on single qubits, or raise.
+
+    Args:
+        group: The group to measure.
+        states: The kind of states, for the message.
 
     Raises:
         ConfigError: It does not.
     """
     if not isinstance(group.basis, LocalBasis):
         raise ConfigError(
-            f"group {group.name}: matrix product states are measured after rotations of single qubits, in a basis of "
+            f"group {group.name}: {states} are measured after rotations of single qubits, in a basis of "
             "letters X, Y and Z, one a qubit, and this basis couples qubits; Pauli networks take grouping = "
             "'qubit_wise', other networks another preparation or backend"
         )

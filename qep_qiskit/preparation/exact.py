@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.amounts import amount
+from qep_qiskit.core.components import Component, components
 from qep_qiskit.core.errors import BranchJumpWarning, ConfigError, DegenerateGroundStateWarning
 from qep_qiskit.core.groups import blocks_of
 from qep_qiskit.core.jobs import current_jobs, in_processes, in_threads, one_blas_thread
@@ -19,8 +20,9 @@ from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.outcomes.known_states import VectorStates
+from qep_qiskit.outcomes.product_states import ProductStates
 from qep_qiskit.preparation.complex_branches import FollowedBranch
-from qep_qiskit.preparation.components import components, solve_components
+from qep_qiskit.preparation.components import by_parts, family_of, prepare_parts
 from qep_qiskit.preparation.interface import (
     ConvergenceReport,
     HamiltonianFamily,
@@ -50,8 +52,9 @@ class ExactPreparation:
 
     Args:
         level: Index of the eigenstate, 0 for the ground state.
-        solver: ``"dense"``, ``"lanczos"`` (from 3 qubits on), ``"components"``: dense for each part of the network that
-            nothing couples to the others, ground states only; or ``"auto"``: dense up to 7 qubits, Lanczos above.
+        solver: ``"dense"``, ``"lanczos"`` (from 3 qubits on), ``"components"``: each part of the network that nothing
+            couples to the others by itself, ground states only; or ``"auto"``: dense up to 7 qubits, above that
+            unconnected parts by themselves, and Lanczos for what is wider than 7 qubits.
         tolerance: Relative tolerance of Lanczos; zero is machine precision.
 
     Raises:
@@ -85,6 +88,8 @@ class ExactPreparation:
             family: The Hamiltonians H + beta C.
             start: Its free states are reused; Lanczos starts from them.
         """
+        if self.splits(family.paulis):
+            return prepare_parts(self._of_part.prepare, family, start)
         known = start.free if isinstance(start.free, VectorStates) else None
         if self.level > 0:
             free = self.solve(family.paulis, family.free) if known is None else known
@@ -93,6 +98,21 @@ class ExactPreparation:
         states = self._ground_states(family, known)
         known = family.free_states_of(states) if known is None else known
         return PreparationResult(states=states, free=known, report=self._report(family, states, known))
+
+    def splits(self, groups: Sequence[CommutingGroup]) -> bool:
+        """Return whether states are products of those of unconnected parts, whose joint vector is never formed.
+
+        Args:
+            groups: The commuting groups.
+        """
+        wanted = {"components": 1, "auto": _DENSE_UP_TO_QUBITS}
+        if self.level > 0 or self.solver not in wanted or groups[0].num_qubits <= wanted[self.solver]:
+            return False
+        return len(components(tuple(groups))) > 1
+
+    @property
+    def _of_part(self) -> ExactPreparation:
+        return replace(self, solver="auto")
 
     def _report(self, family: HamiltonianFamily, states: VectorStates, free: VectorStates | None) -> ConvergenceReport:
         report, is_lowest = ConvergenceReport.silent(family), self.level == 0
@@ -127,7 +147,7 @@ class ExactPreparation:
     def solve(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, *, near: NDArray | None = None
     ) -> VectorStates:
-        """Return the chosen level of every Hamiltonian, with energies and gaps.
+        """Return the chosen level of every Hamiltonian, with energies and gaps, as vectors of all qubits.
 
         Args:
             groups: The commuting groups.
@@ -143,9 +163,7 @@ class ExactPreparation:
         num_qubits = groups[0].num_qubits
         check_level(self.level, num_qubits)
         with one_blas_thread():
-            if self.solver == "components":
-                states = self._solve_components(groups, coefficients)
-            elif self._is_dense(num_qubits):
+            if self._is_dense(num_qubits):
                 states = self._solve_dense(groups, coefficients)
             else:
                 states = self._solve_lanczos(groups, coefficients, near)
@@ -155,7 +173,7 @@ class ExactPreparation:
     def _is_dense(self, num_qubits: int) -> bool:
         dense_up_to = {
             "dense": num_qubits,
-            "components": num_qubits,
+            "components": _DENSE_UP_TO_QUBITS,
             "auto": _DENSE_UP_TO_QUBITS,
             "lanczos": _TOO_SMALL_FOR_LANCZOS,
         }
@@ -173,17 +191,6 @@ class ExactPreparation:
             return vectors[:, :, self.level], levels[:, self.level], _gaps(levels, self.level)
 
         return _states_of(in_threads(solved, starts))
-
-    def _solve_components(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> VectorStates:
-        parts = components(groups, coefficients)
-        largest = max(map(len, parts))
-        per_call = max(1, _DENSE_AMPLITUDES_PER_CALL >> (2 * largest))
-        starts = range(0, len(coefficients), per_call)
-        side_by_side = min(current_jobs(), len(starts))
-        require_memory(groups[0].num_qubits, 8 * 3 * len(coefficients), "exact states of components")
-        require_memory(largest, 4 * 16 * side_by_side, "dense diagonalisation", bits_per_qubit=2)
-        rows = [coefficients[start : start + per_call] for start in starts]
-        return _states_of(in_threads(lambda some: solve_components(groups, some, parts), rows))
 
     def _solve_lanczos(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, near: NDArray | None
@@ -212,11 +219,11 @@ class ExactPreparation:
         Raises:
             NudgeError: Another level meets the followed one on the way.
         """
+        if isinstance(free.states, ProductStates):
+            return self._complex_means_by_parts(family, free.states, betas)
         assert isinstance(free.states, VectorStates)
         size = free.states.num_qubits
-        assert size is not None
-        is_dense = size <= _DENSE_UP_TO_QUBITS if self.solver == "components" else self._is_dense(size)
-        levels = None if is_dense else min(self._lanczos_levels(size) + _SPARE_LEVELS, (1 << size) - 2)
+        levels = None if self._is_dense(size) else min(self._lanczos_levels(size) + _SPARE_LEVELS, (1 << size) - 2)
 
         def followed(row: NDArray, nudge: NDArray, state: NDArray) -> NDArray:
             branch = FollowedBranch(family.paulis, row, nudge, state, levels=levels, tolerance=self.tolerance)
@@ -225,6 +232,16 @@ class ExactPreparation:
         with one_blas_thread():
             rows = zip(family.free, family.nudge, free.states.vectors, strict=True)
             return np.array([followed(*row) for row in rows])
+
+    def _complex_means_by_parts(self, family: HamiltonianFamily, states: ProductStates, betas: NDArray) -> NDArray:
+        part_of = dict(zip(states.qubits, states.parts, strict=True))
+
+        def means(part: Component) -> NDArray:
+            own = family_of(part, family)
+            free = PreparationResult(states=part_of[part.qubits], report=ConvergenceReport.silent(own))
+            return self._of_part.complex_means(own, free, betas)
+
+        return by_parts(family.paulis, (family.num_samples, len(betas)), means)
 
     def analytic_radius(self, family: HamiltonianFamily, free: PreparationResult) -> NDArray[np.float64]:
         """Return gap / range(C), below which no level meets the followed one (Weyl), shape (samples,).

@@ -46,6 +46,11 @@ def test_loss(name, kind):
     assert getattr(found, "gain", 2.0) == 2.0
 
 
+def test_smoothing_goes_with_classes():
+    with pytest.raises(ConfigError, match=r"label_smoothing: goes with loss = 'cross_entropy'; leave it out"):
+        make(network={"num_spins": 2}, cost={"kind": "loss", "loss": "squared_error", "label_smoothing": 0.1})
+
+
 OWN_LOSS = """
 import numpy as np
 from qep_qiskit.network.losses import CustomLoss

@@ -43,6 +43,23 @@ def test_adam():
         assert np.allclose(found, weights, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("optimizer", [GradientDescent(), Adam()], ids=["gradient descent", "adam"])
+def test_weight_decay_is_apart_from_the_optimiser(optimizer):
+    schedule, options = Schedule(learning_rate=0.1, decay="linear", final_fraction=0.5), {"start": (2.0, 1.0)}
+    plain = np.vstack([(2.0, 1.0), walk(Update(optimizer=optimizer, schedule=schedule), **options)])
+    path = np.vstack([(2.0, 1.0), walk(Update(optimizer=optimizer, schedule=schedule, weight_decay=0.4), **options)])
+    rates = np.array([[0.1], [0.075], [0.05]])
+    assert np.allclose(np.diff(path, axis=0), np.diff(plain, axis=0) - rates * 0.4 * path[:-1], rtol=0, atol=1e-12)
+    fixed = {"trainable": np.array([False, True]), "bounds": (np.full(2, 0.9), np.full(2, 3.0))}
+    update = Update(optimizer=GradientDescent(), schedule=schedule, weight_decay=9.0)
+    assert walk(update, gradients=np.zeros((1, 2)), **options | fixed).tolist() == [[2.0, 0.9]]
+
+
+def test_weight_decay_does_not_overshoot():
+    with pytest.raises(ConfigError, match=r"weight_decay: .* expected at most 1 / learning_rate = 10"):
+        Update(schedule=Schedule(learning_rate=0.1), weight_decay=10.1)
+
+
 def test_first_step_of_adam_has_the_length_of_the_rate():
     path = walk(Update(optimizer=Adam(), schedule=Schedule(learning_rate=0.1)), gradients=GRADIENTS[:1])
     assert np.allclose(path[0], [-0.1, 1.1], rtol=0, atol=1e-8)

@@ -14,11 +14,10 @@ from qep_qiskit.core.errors import ConfigError, DegenerateGroundStateWarning, Re
 from qep_qiskit.core.merging import merge_into_groups
 from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.learning import Contrast
-from qep_qiskit.network import chain, complete, from_edges
+from qep_qiskit.network import chain, complete
 from qep_qiskit.network.cost import OperatorCost
 from qep_qiskit.network.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import ExactPreparation, apply_hamiltonian, dense_hamiltonians, exact, term_expectations
-from qep_qiskit.preparation.components import components
+from qep_qiskit.preparation import ExactPreparation, apply_hamiltonian, dense_hamiltonians, term_expectations
 
 INSTANCES = load_instances()
 every_instance = pytest.mark.parametrize("case", INSTANCES, ids=lambda case: case.name)
@@ -217,21 +216,3 @@ def test_what_does_not_fit_is_refused(monkeypatch, rng):
 def test_tolerance_is_checked():
     with pytest.raises(ConfigError, match=r"tolerance: expected at least 0, got -1"):
         ExactPreparation(tolerance=-1)
-
-
-def test_parts_that_nothing_couples_are_solved_one_by_one(rng, monkeypatch):
-    network, weights = random_network(from_edges(6, [(0, 3), (3, 5), (1, 4)]), rng)  # and spin 2 alone
-    rows = rng.normal(size=(3, 1)) * network.coefficients(weights, NO_INPUTS)
-    assert components(network.groups, rows) == ((0, 3, 5), (1, 4), (2,))
-    found = ExactPreparation(solver="components").solve(network.groups, rows)
-    whole = ExactPreparation(solver="dense").solve(network.groups, rows)
-    assert np.allclose(np.abs(np.einsum("sx,sx->s", found.vectors, whole.vectors)), 1.0, rtol=0, atol=1e-10)
-    assert np.allclose([found.energies, found.gaps], [whole.energies, whole.gaps], rtol=0, atol=1e-10)
-    monkeypatch.setattr(exact, "_DENSE_AMPLITUDES_PER_CALL", 1)  # every row by itself
-    alone = ExactPreparation(solver="components").solve(network.groups, rows)
-    assert np.allclose(alone.vectors, found.vectors, rtol=0, atol=1e-12)
-    nudged = rows.copy()
-    nudged[1, [str(term) for term in network.terms].index("Z0 Z3")] = 0.0  # but other rows have it
-    assert len(components(network.groups, nudged)) == 3
-    with pytest.raises(ConfigError, match="ground states only, got level 1"):
-        ExactPreparation(solver="components", level=1)
