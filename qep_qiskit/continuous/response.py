@@ -14,7 +14,8 @@ from qep_qiskit.core.errors import QepError
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.preparation.components import by_parts
 from qep_qiskit.preparation.exact import ExactPreparation
-from qep_qiskit.preparation.spectra import apply_diagonals, apply_hamiltonian, diagonals_of, is_real, term_expectations
+from qep_qiskit.preparation.matrix_free import MatrixFree
+from qep_qiskit.preparation.spectra import apply_hamiltonian, is_real, term_expectations
 
 
 @runtime_checkable
@@ -102,14 +103,14 @@ def _response(
     energy: float,
     tolerance: float,
 ) -> NDArray:
-    diagonals = diagonals_of(groups, coefficients)
+    hamiltonian = MatrixFree.of(groups, coefficients[None])
     psi = psi if is_real(groups) else psi.astype(complex)
     pushed = apply_hamiltonian(groups, nudge, psi)
     right = -(pushed - np.vdot(psi, pushed) * psi)
 
     def shifted(vector: NDArray) -> NDArray:
         inside = vector - np.vdot(psi, vector) * psi
-        image = apply_diagonals(groups, diagonals, inside) - energy * inside
+        image = hamiltonian.apply(inside[None])[0] - energy * inside
         return image - np.vdot(psi, image) * psi
 
     phi = _solve_symmetric(shifted, right, tolerance)

@@ -135,12 +135,12 @@ class WeightRegisters:
         """
         inputs, targets = np.atleast_2d(np.asarray(x, dtype=float)), np.atleast_2d(np.asarray(y, dtype=float))
         groups, coefficients, constant = self._joint(np.asarray(controls, dtype=float), inputs, targets, beta)
-        energies, vectors = lanczos(groups, coefficients, count, tolerance=0.0, near=None)
+        (energies,), (vectors,) = lanczos(groups, coefficients[None], np.zeros(count))
         return WeightStates(
             energies=energies + constant,
-            vectors=vectors.T,
-            positions=self._positions(vectors.T),
-            forces=self._forces(vectors.T, inputs),
+            vectors=vectors,
+            positions=self._positions(vectors),
+            forces=self._forces(vectors, inputs),
         )
 
     def _spins(self) -> tuple[CommutingGroup, ...]:

@@ -51,12 +51,16 @@ def _kron_pair(low: NDArray, high: NDArray) -> NDArray:
     return product.reshape(*product.shape[:-4], size, size)
 
 
-def _block_ranges(num_qubits: int) -> Iterator[tuple[int, int]]:
+def _block_ranges(num_qubits: int, *, passes_count: bool = False) -> Iterator[tuple[int, int]]:
     """Return the first qubit of every block and the one after its last; blocks are of nearly equal size.
 
     Four qubits make the fewest calls, three the fewest multiplications for each call that is worth making.
+
+    Args:
+        num_qubits: Number of qubits.
+        passes_count: Whether every block costs more than its multiplications, so that few are best.
     """
-    largest = 4 if num_qubits < _WIDE_FROM_QUBITS else 3
+    largest = 4 if passes_count or num_qubits < _WIDE_FROM_QUBITS else 3
     count = -(-num_qubits // largest)
     return ((part * num_qubits // count, (part + 1) * num_qubits // count) for part in range(count))
 
@@ -76,6 +80,28 @@ def kron_blocks(matrices: Sequence[NDArray | None]) -> list[Block]:
         if any(matrix is not None for matrix in found):
             factors = [np.eye(2) if matrix is None else matrix for matrix in found]
             blocks.append(Block(low, reduce(_kron_pair, factors)))
+    return blocks
+
+
+def sum_blocks(matrices: Sequence[NDArray | None]) -> list[Block]:
+    """Return a sum of single-qubit matrices as blocks, to apply with `apply_sum`.
+
+    Args:
+        matrices: N matrices of shape (2, 2), entry k acts on qubit k; ``None`` is zero.
+
+    Returns:
+        The blocks that are not zero, with matrices of shape (2^q, 2^q).
+    """
+    blocks = []
+    for low, end in _block_ranges(len(matrices), passes_count=True):
+        some = range(low, end)
+        terms = [
+            reduce(_kron_pair, [matrix if other == qubit else np.eye(2) for other in some])
+            for qubit in some
+            if (matrix := matrices[qubit]) is not None
+        ]
+        if terms:
+            blocks.append(Block(low, np.sum(terms, axis=0)))
     return blocks
 
 
@@ -179,6 +205,23 @@ def transform_rows(vectors: NDArray, blocks: Sequence[Block]) -> NDArray:
         The transformed vectors, shape (..., 2^N).
     """
     return _applied(vectors, blocks, 1)
+
+
+def apply_sum(vectors: NDArray, blocks: Sequence[Block]) -> NDArray:
+    """Return the sum of what every block makes of vectors.
+
+    Args:
+        vectors: Shape (..., 2^N), of a type that holds the result; they stay as they are.
+        blocks: At least one.
+    """
+    library = library_of(vectors)
+    source, total = library.ascontiguousarray(vectors), library.empty(vectors.shape, dtype=vectors.dtype)
+    _apply_block(source, blocks[0], 1, total)
+    spare = library.empty_like(total) if len(blocks) > 1 else total
+    for block in blocks[1:]:
+        _apply_block(source, block, 1, spare)
+        total += spare
+    return total
 
 
 def walsh_hadamard(vectors: NDArray) -> NDArray:

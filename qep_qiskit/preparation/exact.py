@@ -34,8 +34,8 @@ from qep_qiskit.preparation.spectra import dense_hamiltonians, lanczos
 
 _DENSE_UP_TO_QUBITS = 7
 _DENSE_AMPLITUDES_PER_CALL = 1 << 18
-_CHAIN_AMPLITUDES = 1 << 14
-_SHORTEST_CHAIN = 4
+_LANCZOS_AMPLITUDES_PER_CALL = 1 << 14
+_GAP_TOLERANCE = 1e-8  # the error of a level is quadratic in it
 _TOO_SMALL_FOR_LANCZOS = 2
 _SPARE_LEVELS = 3
 _SURE_OVERLAP = 0.8
@@ -152,8 +152,7 @@ class ExactPreparation:
         Args:
             groups: The commuting groups.
             coefficients: Shape (states, terms), in energy.
-            near: Shape (states, 2^N), initial states for Lanczos; by default the solution of the previous row, in
-                chains of rows that are solved side by side.
+            near: Shape (states, 2^N), initial states for Lanczos, such as the free states of nudged ones.
 
         Raises:
             ResourceError: The states do not fit in memory.
@@ -195,18 +194,24 @@ class ExactPreparation:
     def _solve_lanczos(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, near: NDArray | None
     ) -> VectorStates:
-        """Solve chains of rows; without a given initial state, each row starts from the solution of the previous one.
+        """Solve several rows side by side; how many does not depend on the number of jobs, but last bits depend on it.
 
-        The length of a chain does not depend on the number of jobs: the last bits of a solution depend on its start.
+        All rows without initial states are solved to full precision, which degenerate levels need to be seen. Rows with
+        one are of a nudge, and the free state has shown whether its level is degenerate.
         """
         num_qubits = groups[0].num_qubits
-        count = self._lanczos_levels(num_qubits)
-        arrays = 12 * count * min(current_jobs(), len(coefficients)) + len(coefficients)
+        tolerances = np.full(self._lanczos_levels(num_qubits), self.tolerance)
+        per_call = max(1, _LANCZOS_AMPLITUDES_PER_CALL >> num_qubits)
+        starts = range(0, len(coefficients), per_call)
+        arrays = 14 * len(tolerances) * per_call * min(current_jobs(), len(starts)) + len(coefficients)
         require_memory(num_qubits, 16 * arrays, "Lanczos")
-        length = max(_SHORTEST_CHAIN, _CHAIN_AMPLITUDES >> num_qubits) if near is None else 1
-        starts = range(0, len(coefficients), length)
-        chains = [(coefficients[at : at + length], None if near is None else near[at]) for at in starts]
-        return _states_of(in_processes(partial(_solved_chain, self, tuple(groups), count), chains))
+        if near is not None:
+            tolerances[-1] = max(self.tolerance, _GAP_TOLERANCE)
+        work = partial(_solved_rows, tuple(groups), tolerances)
+        rows = [slice(start, start + per_call) for start in starts]
+        return _states_of(
+            in_processes(work, [(coefficients[some], None if near is None else near[some]) for some in rows])
+        )
 
     def complex_means(self, family: HamiltonianFamily, free: PreparationResult, betas: NDArray) -> NDArray:
         """Return means of all terms at complex nudges, on the branch of the free state: (samples, nudges, terms).
@@ -338,21 +343,17 @@ class ExactPreparation:
             levels, states = np.linalg.eigh(dense_hamiltonians(groups, coefficients[None]))
             return levels[0], states[0]
         count = min(self._lanczos_levels(num_qubits) + _SPARE_LEVELS, (1 << num_qubits) - 1)
-        return lanczos(groups, coefficients, count, tolerance=self.tolerance, near=near)
+        levels, states = lanczos(groups, coefficients[None], np.full(count, self.tolerance), near=near[None])
+        return levels[0], states[0].T
 
 
-def _solved_chain(
-    preparation: ExactPreparation, groups: tuple[CommutingGroup, ...], count: int, chain: tuple[NDArray, NDArray | None]
+def _solved_rows(
+    groups: tuple[CommutingGroup, ...], tolerances: NDArray, rows: tuple[NDArray, NDArray | None]
 ) -> tuple[NDArray, NDArray, NDArray]:
-    """Return vectors, energies and gaps of some rows; the first starts from a given vector, or from none."""
-    rows, begin = chain
-    found, level = [], preparation.level
-    for row in rows:
-        levels, states = lanczos(groups, row, count, tolerance=preparation.tolerance, near=begin)
-        begin = states[:, level]
-        found.append((begin, levels[level], _gaps(levels[None], level)[0]))
-    vectors, energies, gaps = (np.array(column) for column in zip(*found, strict=True))
-    return vectors, energies, gaps
+    """Return vectors, energies and gaps of some rows, of the highest level but one."""
+    coefficients, near = rows
+    levels, states = lanczos(groups, coefficients, tolerances, near=near)
+    return states[:, -2], levels[:, -2], _gaps(levels, levels.shape[1] - 2)
 
 
 def _states_of(parts: Sequence[tuple[NDArray, NDArray, NDArray]]) -> VectorStates:

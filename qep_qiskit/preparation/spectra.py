@@ -1,9 +1,4 @@
-"""Spectra of sums of commuting groups: dense for small systems, matrix-free Lanczos for larger ones.
-
-A commuting group is diagonal in its own basis, so H |psi> is, for every group, a change of basis, a product with the
-diagonal, and the inverse change of basis. Only for Hamiltonians of many groups on few qubits are sparse matrices
-(`preparation.sparse`) faster.
-"""
+"""Spectra of sums of commuting groups: dense for small systems, matrix-free Lanczos for larger ones."""
 
 from __future__ import annotations
 
@@ -11,14 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, aslinearoperator, eigsh
+from scipy.sparse.linalg import LinearOperator
 
-from qep_qiskit.core.errors import QepError
 from qep_qiskit.core.groups import blocks_of
 from qep_qiskit.core.operators import CommutingGroup, LocalBasis
-from qep_qiskit.preparation.sparse import sparse_structure
+from qep_qiskit.preparation.lanczos import lowest_levels
+from qep_qiskit.preparation.matrix_free import MatrixFree
 
-_LANCZOS_VECTORS = 24
 _MIXED_IN = 0.1
 
 
@@ -57,20 +51,6 @@ def diagonals_of(groups: Sequence[CommutingGroup], coefficients: NDArray) -> lis
     return [group.diagonal(block) for group, block in blocks_of(groups, coefficients)]
 
 
-def apply_diagonals(groups: Sequence[CommutingGroup], diagonals: Sequence[NDArray], vector: NDArray) -> NDArray:
-    """Return H |psi> from the diagonals of the groups, shape (2^N,).
-
-    Args:
-        groups: The commuting groups.
-        diagonals: For every group, its diagonal in its own basis, shape (2^N,).
-        vector: Shape (2^N,), the state.
-    """
-    image = np.zeros_like(vector)
-    for group, diagonal in zip(groups, diagonals, strict=True):
-        image = image + group.basis.rotate_back(diagonal * group.basis.rotate(vector))
-    return image
-
-
 def apply_hamiltonian(groups: Sequence[CommutingGroup], coefficients: NDArray, vector: NDArray) -> NDArray:
     """Return H |psi> without building a matrix, shape (2^N,).
 
@@ -79,7 +59,7 @@ def apply_hamiltonian(groups: Sequence[CommutingGroup], coefficients: NDArray, v
         coefficients: Shape (terms,).
         vector: Shape (2^N,), the state.
     """
-    return apply_diagonals(groups, diagonals_of(groups, coefficients), vector)
+    return MatrixFree.of(groups, coefficients[None]).apply(vector[None])[0]
 
 
 def term_expectations(groups: Sequence[CommutingGroup], vectors: NDArray) -> NDArray:
@@ -95,49 +75,39 @@ def term_expectations(groups: Sequence[CommutingGroup], vectors: NDArray) -> NDA
 def lanczos(
     groups: Sequence[CommutingGroup],
     coefficients: NDArray,
-    count: int,
+    tolerances: NDArray,
     *,
-    tolerance: float = 0.0,
     near: NDArray | None = None,
 ) -> tuple[NDArray, NDArray]:
-    """Return the lowest levels of one Hamiltonian.
+    """Return the lowest levels of every Hamiltonian.
 
     The initial vector has a component in every symmetry sector, because Lanczos never leaves the sector it starts in,
     and the lowest excited state may be in another one.
 
     Args:
         groups: The commuting groups.
-        coefficients: Shape (terms,).
-        count: Number of levels, fewer than 2^N.
-        tolerance: Relative tolerance; zero is machine precision.
-        near: Shape (2^N,), an initial vector near the states, or None.
+        coefficients: Shape (states, terms).
+        tolerances: Shape (levels,), largest residual of every level, relative to the norm of its Hamiltonian; zero is
+            machine precision.
+        near: Shape (states, 2^N), initial vectors near the states, or None.
 
     Returns:
-        Levels (count,) in ascending order, and states (2^N, count).
+        Levels (states, levels) in ascending order, and states (states, levels, 2^N).
 
     Raises:
         QepError: Lanczos does not converge.
     """
     size = 1 << groups[0].num_qubits
-    dtype = float if is_real(groups) else complex
     mixture = np.random.default_rng(0).normal(size=size) / np.sqrt(size)
-    start = mixture + 1.0 / np.sqrt(size) if near is None else near + _MIXED_IN * mixture
-    operator = as_operator(groups, coefficients, dtype)
-    kept = min(size, max(_LANCZOS_VECTORS, 3 * count))
-    try:
-        levels, states = eigsh(operator, k=count, which="SA", v0=start.astype(dtype), tol=tolerance, ncv=kept)
-    except RuntimeError as error:
-        raise QepError(f"Lanczos did not converge ({error}); use preparation.solver = 'dense'") from error
-    order = np.argsort(levels)
-    return levels[order], states[:, order]
+    shape = (len(coefficients), size)
+    starts = np.broadcast_to(mixture + 1.0 / np.sqrt(size), shape) if near is None else near + _MIXED_IN * mixture
+    starts = starts.astype(float if is_real(groups) else complex)
+    return lowest_levels(MatrixFree.of(groups, coefficients), starts, tolerances)
 
 
 def as_operator(groups: Sequence[CommutingGroup], coefficients: NDArray, dtype: type) -> LinearOperator:
-    """Return H as a linear operator, in the faster of two representations."""
-    structure = sparse_structure(tuple(groups))
-    if structure is not None:
-        return aslinearoperator(structure.matrix(coefficients))
-    size, diagonals = 1 << groups[0].num_qubits, diagonals_of(groups, coefficients)
+    """Return H as a linear operator of scipy, from coefficients of shape (terms,)."""
+    size, hamiltonian = 1 << groups[0].num_qubits, MatrixFree.of(groups, coefficients[None])
     return LinearOperator(
-        (size, size), matvec=lambda vector: apply_diagonals(groups, diagonals, vector.reshape(-1)), dtype=dtype
+        (size, size), matvec=lambda vector: hamiltonian.apply(vector.reshape(1, -1))[0], dtype=dtype
     )

@@ -1,0 +1,144 @@
+"""Lanczos with thick restarts, for the lowest levels of several Hamiltonians side by side.
+
+All vectors of a basis are kept orthogonal. A full basis is replaced by its best approximations of the lowest states and
+the one residual that they share. Hamiltonians whose levels are found leave the others.
+
+A level is as exact as its residual, and often much better: the error of a level is quadratic in the residual, so a gap
+needs not the residual that a state needs. Yet the residual of a state whose level is degenerate is small before its
+partner is seen, which comes in by rounding errors alone. Only with full precision of all levels, partners are found.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qep_qiskit.core.errors import QepError
+
+_MOST_VECTORS = 24
+_FINEST = 4.0 * np.finfo(float).eps
+_ENDED = 1e-14
+_CANCELLED = 0.1
+_MOST_RESTARTS = 4000
+
+
+class Hamiltonians(Protocol):
+    """Interface of several Hamiltonians, one per row."""
+
+    def apply(self, vectors: NDArray) -> NDArray:
+        """Return H |psi> of every row in a new array, shape (rows, 2^N)."""
+
+    def picked(self, rows: NDArray) -> Hamiltonians:
+        """Return some of the Hamiltonians, by a mask of shape (rows,)."""
+
+
+def lowest_levels(hamiltonians: Hamiltonians, starts: NDArray, tolerances: NDArray) -> tuple[NDArray, NDArray]:
+    """Return the lowest levels of every Hamiltonian.
+
+    Args:
+        hamiltonians: One Hamiltonian for each start.
+        starts: Shape (rows, 2^N), initial vectors, complex where a Hamiltonian is.
+        tolerances: Shape (levels,), largest residual of every level, relative to the norm of its Hamiltonian; zero is
+            machine precision.
+
+    Returns:
+        Levels (rows, levels) in ascending order, and states (rows, levels, 2^N).
+
+    Raises:
+        QepError: A residual stays above its tolerance.
+    """
+    (rows, size), count = starts.shape, len(tolerances)
+    most = min(size, max(_MOST_VECTORS, 3 * count))
+    kept, wanted = count + (most - count) // 4, np.maximum(tolerances, _FINEST)
+    levels, states = np.empty((rows, count)), np.empty((rows, count, size), dtype=starts.dtype)
+    active, filled = np.arange(rows), 0
+    basis, projected = np.empty((rows, most + 1, size), dtype=starts.dtype), np.zeros((rows, most, most))
+    basis[:, 0] = starts / _norms(starts)[:, None]
+    for _ in range(_MOST_RESTARTS):
+        residuals = _extended(hamiltonians, basis, projected, filled)
+        values, vectors = np.linalg.eigh(projected)
+        shares = residuals[:, None] * vectors[:, -1, :kept]
+        found = (np.abs(shares[:, :count]) <= wanted * np.abs(values).max(axis=1)[:, None]).all(axis=1)
+        best = np.matmul(vectors[:, :, :kept].swapaxes(1, 2), basis[:, :most])
+        levels[active[found]], states[active[found]] = values[found, :count], best[found, :count]
+        if found.all():
+            return levels, states
+        if found.any():
+            others = ~found
+            active, basis, projected = active[others], basis[others], projected[others]
+            best, values, shares, hamiltonians = best[others], values[others], shares[others], hamiltonians.picked(others)
+        basis[:, :kept], basis[:, kept] = best, basis[:, most]
+        _restart(projected, values[:, :kept], shares)
+        filled = kept
+    raise QepError(
+        f"Lanczos did not converge with {_MOST_RESTARTS} restarts; use preparation.solver = 'dense', or a larger "
+        "preparation.tolerance"
+    )
+
+
+def _restart(projected: NDArray, values: NDArray, shares: NDArray) -> None:
+    """Write what is known of a new basis: its levels, and their couplings to the residual that they share."""
+    kept = values.shape[1]
+    places = np.arange(kept)
+    projected[:] = 0.0
+    projected[:, places, places] = values
+    projected[:, kept, :kept] = projected[:, :kept, kept] = shares
+
+
+def _extended(hamiltonians: Hamiltonians, basis: NDArray, projected: NDArray, filled: int) -> NDArray:
+    """Extend bases, in place, until they are full.
+
+    Args:
+        hamiltonians: The Hamiltonians.
+        basis: Shape (rows, vectors + 1, 2^N).
+        projected: Shape (rows, vectors, vectors), the Hamiltonians in these bases.
+        filled: Index of the last vector of the basis that is there.
+
+    Returns:
+        Norm of the last residual of every row; its direction is the last vector of the basis.
+    """
+    most = projected.shape[1]
+    residual = np.zeros(len(basis))
+    for last in range(filled, most):
+        image = hamiltonians.apply(basis[:, last])
+        before, inside = _norms(image), basis[:, : last + 1]
+        means = _project_out(inside, image)[:, last].real
+        residual = _norms(image)
+        if (residual < _CANCELLED * before).any():  # what is left has lost digits
+            means = means + _project_out(inside, image)[:, last].real
+            residual = _norms(image)
+        projected[:, last, last] = means
+        ended = residual <= _ENDED * before
+        residual[ended] = 0.0
+        if ended.any():
+            image[ended] = _random_outside(inside[ended])
+        if last + 1 < most:
+            projected[:, last, last + 1] = projected[:, last + 1, last] = residual
+        np.divide(image, np.where(ended, 1.0, residual)[:, None], out=basis[:, last + 1])
+    return residual
+
+
+def _random_outside(basis: NDArray) -> NDArray:
+    """Return a random direction that is orthogonal to all vectors of every basis; zero where they are complete."""
+    rows, count, size = basis.shape
+    if count == size:
+        return np.zeros((rows, size), dtype=basis.dtype)
+    found = np.random.default_rng(count).normal(size=(rows, size)).astype(basis.dtype)
+    for _ in range(2):
+        _project_out(basis, found)
+    return found / _norms(found)[:, None]
+
+
+def _project_out(basis: NDArray, vectors: NDArray) -> NDArray:
+    """Make vectors (rows, 2^N) orthogonal to bases (rows, count, 2^N), in place, and return the overlaps."""
+    is_complex = vectors.dtype.kind == "c"
+    overlaps = np.matmul(basis, (vectors.conj() if is_complex else vectors)[:, :, None])[:, :, 0]
+    overlaps = overlaps.conj() if is_complex else overlaps
+    vectors -= np.matmul(overlaps[:, None], basis)[:, 0]
+    return overlaps
+
+
+def _norms(vectors: NDArray) -> NDArray:
+    return np.sqrt(np.vecdot(vectors, vectors).real)
