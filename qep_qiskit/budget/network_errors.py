@@ -29,11 +29,11 @@ from qep_qiskit.execution import Executor, RequestKey
 from qep_qiskit.learning import Contrast, ErrorModel, GradientEstimator, first_beta
 from qep_qiskit.learning.bias_fit import BiasCurve
 from qep_qiskit.learning.contrast import joint_phases
+from qep_qiskit.learning.free_phase import FreePhase
 from qep_qiskit.learning.phases import MeasuredPhases
 from qep_qiskit.learning.pilot import signal_group
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import WarmStartArrays
 
 _NEAR_ZERO = 2
 """Number of contrasts from which the limit of beta to 0 is extrapolated."""
@@ -168,7 +168,7 @@ def exact_contrasts(
     targets: NDArray,
     *,
     relative_error: float,
-    warm_start: WarmStartArrays | None = None,
+    free: FreePhase | None = None,
 ) -> ExactContrasts:
     """Return contrasts at small nudges, and at nudges around the one that reaches an error with the fewest shots.
 
@@ -179,14 +179,15 @@ def exact_contrasts(
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
         relative_error: The error relative to the length of the gradient.
-        warm_start: Warm-start arrays of these samples, or None.
+        free: The free phase of these samples with exact means, or None to prepare it.
 
     Raises:
         ConfigError: The variances do not follow from the means of the terms: a weight multiplies several strings, the
             loss has several outputs, or the contrast measures the free phase.
     """
     check_single_strings(estimator)
-    batch = _Batch(replace(estimator, shots=None), executor, weights, inputs, targets, dict(warm_start or {}))
+    warm_start = {} if free is None else dict(free.prepared_states.warm_start)
+    batch = _Batch(replace(estimator, shots=None), executor, weights, inputs, targets, free, warm_start)
     beta = _FIRST * first_beta(estimator.hamiltonian, weights, inputs, targets)
     found = batch.contrasts([beta, 2.0 * beta], in_units_of_signals=True)
     if not found.length > 0.0:
@@ -252,6 +253,7 @@ class _Batch:
     weights: NDArray[np.float64]
     inputs: NDArray[np.float64]
     targets: NDArray[np.float64]
+    free: FreePhase | None
     warm_start: dict[str, NDArray[np.float64]]
     """Warm-start arrays of the last request."""
 
@@ -273,6 +275,7 @@ class _Batch:
             shot_fractions=fractions,
             quiet=True,
             in_units_of_signals=in_units_of_signals,
+            free=self.free,
         )
         measured, _ = run_measurements(work, self.executor)
         self.warm_start.update(measured.warm_start)

@@ -22,9 +22,9 @@ from qep_qiskit.continuous.grid_network import GridNetwork
 from qep_qiskit.core.errors import ConfigError, QepError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.distances import distances_of_weights, qubits_of_inputs, qubits_of_outputs
+from qep_qiskit.learning.free_phase import FreePhase
 from qep_qiskit.learning.shot_schedule import batches_per_group
 from qep_qiskit.measurement import run_measurements
-from qep_qiskit.preparation import PreparationResult
 from qep_qiskit.runs.grid import GridPoint
 from qep_qiskit.runs.points import Point, Row
 from qep_qiskit.runs.warned_points import with_warnings
@@ -134,13 +134,13 @@ def _measured(experiment: Experiment) -> Row:
     hamiltonian, layout = estimator.hamiltonian, experiment.network.layout
     data = experiment.task.train.take(np.arange(min(study.samples, experiment.task.train.num_samples)))
     weights, trainable = layout.initial(experiment.seeds), layout.trainable()
-    error, free = study.size.target_error, _free_states(experiment, weights, data)
+    error, free = study.size.target_error, _free_phase(experiment, weights, data)
     found = exact_contrasts(
         estimator,
         experiment.executor,
         *(weights, data.inputs, data.targets),
         relative_error=error,
-        warm_start=free.warm_start,
+        free=free,
     )
     needed = found.shots_for(error)
     batches = float(batches_per_group(estimator).sum()) * data.num_samples
@@ -151,7 +151,7 @@ def _measured(experiment: Experiment) -> Row:
         "seed": experiment.config.seed,
         "weights": int(trainable.sum()),
         "gradient": found.length,
-        "gap": _smallest(free.report.gaps),
+        "gap": _smallest(free.prepared_states.report.gaps),
         "beta": None if needed is None else needed.beta,
         "shots": None if needed is None else needed.shots,
         "total_shots": None if needed is None else round(needed.shots * batches),
@@ -160,13 +160,13 @@ def _measured(experiment: Experiment) -> Row:
     }
 
 
-def _free_states(experiment: Experiment, weights: NDArray, data: Dataset) -> PreparationResult:
+def _free_phase(experiment: Experiment, weights: NDArray, data: Dataset) -> FreePhase:
     """Prepare the free states of the samples."""
     hamiltonian = experiment.estimator.hamiltonian
     coefficients = hamiltonian.free_coefficients(weights, data.inputs)
     targets = hamiltonian.targets_of(data.inputs, data.targets)
     free = experiment.estimator.free_phase(coefficients, targets, RequestKey("free", 0))
-    return run_measurements(free, experiment.executor)[0].prepared_states
+    return run_measurements(free, experiment.executor)[0]
 
 
 def _smallest(gaps: NDArray) -> float | None:

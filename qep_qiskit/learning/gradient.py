@@ -68,6 +68,7 @@ class _Work:
     key: RequestKey
     quiet: bool
     in_units_of_signals: bool
+    known_free: FreePhase | None
 
 
 @short_repr
@@ -227,6 +228,7 @@ class GradientEstimator:
         calibrations: Calibrations | None = None,
         quiet: bool = False,
         in_units_of_signals: bool = False,
+        free: FreePhase | None = None,
     ) -> MeasurementCoroutine[MeasuredPhases]:
         """Measure a batch at given nudges, in every group that a gradient needs.
 
@@ -243,6 +245,7 @@ class GradientEstimator:
             in_units_of_signals: With a loss on expectations, multiply the nudges by the power of two closest to the
                 size of unit error signals over that of the measured ones. `MeasuredPhases.betas` are the multiplied
                 nudges.
+            free: The free phase of these weights and samples where it is known, or None to measure it.
 
         Returns:
             Measurement coroutine that gives the phases.
@@ -258,6 +261,7 @@ class GradientEstimator:
             key=key,
             quiet=quiet,
             in_units_of_signals=in_units_of_signals,
+            known_free=free,
         )
         return self.without_errors(self._measured(work), calibrations)
 
@@ -324,7 +328,9 @@ class GradientEstimator:
         if hamiltonian.cost.has_signals:
             sizes = np.abs(work.betas[work.betas != 0.0])
             finest = float(sizes.min()) if 0.0 in work.betas and sizes.size else None
-            first = yield from self.free_phase(work.free, targets, key, start.arrays, finest=finest)
+            first = work.known_free
+            if first is None:
+                first = yield from self.free_phase(work.free, targets, key, start.arrays, finest=finest)
             key = replace(key, stage=key.stage + 1)
             start = WarmStart(
                 free=first.prepared_states.free, arrays={**start.arrays, **first.prepared_states.warm_start}

@@ -35,7 +35,7 @@ from qep_qiskit.preparation.spectra import dense_hamiltonians, lanczos
 _DENSE_UP_TO_QUBITS = 7
 _DENSE_AMPLITUDES_PER_CALL = 1 << 18
 _LANCZOS_AMPLITUDES_PER_CALL = 1 << 14
-_GAP_TOLERANCE = 1e-8  # the error of a level is quadratic in it
+_GAP_TOLERANCE = 1e-7  # the error of a level is quadratic in it
 _TOO_SMALL_FOR_LANCZOS = 2
 _SPARE_LEVELS = 3
 _SURE_OVERLAP = 0.8

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import QepError
 
-_MOST_VECTORS = 24
+_MOST_VECTORS = 16
 _FINEST = 4.0 * np.finfo(float).eps
 _ENDED = 1e-14
 _CANCELLED = 0.1
@@ -68,7 +68,12 @@ def lowest_levels(hamiltonians: Hamiltonians, starts: NDArray, tolerances: NDArr
         if found.any():
             others = ~found
             active, basis, projected = active[others], basis[others], projected[others]
-            best, values, shares, hamiltonians = best[others], values[others], shares[others], hamiltonians.picked(others)
+            best, values, shares, hamiltonians = (
+                best[others],
+                values[others],
+                shares[others],
+                hamiltonians.picked(others),
+            )
         basis[:, :kept], basis[:, kept] = best, basis[:, most]
         _restart(projected, values[:, :kept], shares)
         filled = kept

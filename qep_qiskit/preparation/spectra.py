@@ -108,6 +108,4 @@ def lanczos(
 def as_operator(groups: Sequence[CommutingGroup], coefficients: NDArray, dtype: type) -> LinearOperator:
     """Return H as a linear operator of scipy, from coefficients of shape (terms,)."""
     size, hamiltonian = 1 << groups[0].num_qubits, MatrixFree.of(groups, coefficients[None])
-    return LinearOperator(
-        (size, size), matvec=lambda vector: hamiltonian.apply(vector.reshape(1, -1))[0], dtype=dtype
-    )
+    return LinearOperator((size, size), matvec=lambda vector: hamiltonian.apply(vector.reshape(1, -1))[0], dtype=dtype)
