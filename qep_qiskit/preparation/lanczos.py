@@ -20,7 +20,6 @@ from qep_qiskit.core.errors import QepError
 _MOST_VECTORS = 16
 _FINEST = 4.0 * np.finfo(float).eps
 _ENDED = 1e-14
-_CANCELLED = 0.1
 _MOST_RESTARTS = 4000
 
 
@@ -107,15 +106,13 @@ def _extended(hamiltonians: Hamiltonians, basis: NDArray, projected: NDArray, fi
     most = projected.shape[1]
     residual = np.zeros(len(basis))
     for last in range(filled, most):
-        image = hamiltonians.apply(basis[:, last])
-        before, inside = _norms(image), basis[:, : last + 1]
-        means = _project_out(inside, image)[:, last].real
-        residual = _norms(image)
-        if (residual < _CANCELLED * before).any():  # what is left has lost digits
-            means = means + _project_out(inside, image)[:, last].real
-            residual = _norms(image)
-        projected[:, last, last] = means
-        ended = residual <= _ENDED * before
+        image, inside = hamiltonians.apply(basis[:, last]), basis[:, : last + 1]
+        scale = np.maximum(_norms(image), np.abs(projected).max(axis=(1, 2)))
+        projected[:, last, last] = np.vecdot(basis[:, last], image).real
+        coupled = inside if last == filled else basis[:, last - 1 : last + 1]  # to no others, but for rounding errors
+        image -= np.matmul(projected[:, last, None, last + 1 - coupled.shape[1] : last + 1], coupled)[:, 0]
+        residual = _norms(_outside(inside, image))
+        ended = residual <= _ENDED * scale
         residual[ended] = 0.0
         if ended.any():
             image[ended] = _random_outside(inside[ended])
@@ -131,18 +128,19 @@ def _random_outside(basis: NDArray) -> NDArray:
     if count == size:
         return np.zeros((rows, size), dtype=basis.dtype)
     found = np.random.default_rng(count).normal(size=(rows, size)).astype(basis.dtype)
-    for _ in range(2):
-        _project_out(basis, found)
+    found = _outside(basis, _outside(basis, found))
     return found / _norms(found)[:, None]
 
 
-def _project_out(basis: NDArray, vectors: NDArray) -> NDArray:
-    """Make vectors (rows, 2^N) orthogonal to bases (rows, count, 2^N), in place, and return the overlaps."""
+def _outside(basis: NDArray, vectors: NDArray) -> NDArray:
+    """Make vectors (rows, 2^N) orthogonal to bases (rows, count, 2^N), in place, and return them.
+
+    It is exact to rounding errors of the parts that it takes away, so that large ones need it twice.
+    """
     is_complex = vectors.dtype.kind == "c"
     overlaps = np.matmul(basis, (vectors.conj() if is_complex else vectors)[:, :, None])[:, :, 0]
-    overlaps = overlaps.conj() if is_complex else overlaps
-    vectors -= np.matmul(overlaps[:, None], basis)[:, 0]
-    return overlaps
+    vectors -= np.matmul((overlaps.conj() if is_complex else overlaps)[:, None], basis)[:, 0]
+    return vectors
 
 
 def _norms(vectors: NDArray) -> NDArray:
