@@ -152,6 +152,7 @@ if TYPE_CHECKING:
     from qep_qiskit.outcomes.known_states import MixedStates as MixedStates
     from qep_qiskit.outcomes.known_states import SpinConfigurations as SpinConfigurations
     from qep_qiskit.outcomes.known_states import SpinEnsembles as SpinEnsembles
+    from qep_qiskit.outcomes.known_states import SpinReads as SpinReads
     from qep_qiskit.outcomes.known_states import VectorStates as VectorStates
     from qep_qiskit.outcomes.matrix_product import MatrixProductState as MatrixProductState
     from qep_qiskit.outcomes.matrix_product_states import MatrixProductStates as MatrixProductStates
@@ -159,9 +160,11 @@ if TYPE_CHECKING:
     from qep_qiskit.outcomes.states import CircuitStates as CircuitStates
     from qep_qiskit.outcomes.states import PreparedStates as PreparedStates
     from qep_qiskit.preparation import AdiabaticPreparation as AdiabaticPreparation
+    from qep_qiskit.preparation import AnnealerPreparation as AnnealerPreparation
     from qep_qiskit.preparation import Ansatz as Ansatz
     from qep_qiskit.preparation import ChainGroundState as ChainGroundState
     from qep_qiskit.preparation import ConvergenceReport as ConvergenceReport
+    from qep_qiskit.preparation import CouplerLimits as CouplerLimits
     from qep_qiskit.preparation import DmrgPreparation as DmrgPreparation
     from qep_qiskit.preparation import ExactPreparation as ExactPreparation
     from qep_qiskit.preparation import FixedAnsatz as FixedAnsatz

@@ -11,6 +11,7 @@ from qep_qiskit.config.named import is_named
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.registry import Registry
 from qep_qiskit.execution import Executor
+from qep_qiskit.preparation.ocean import OFFLINE, is_sampler_name
 
 VENDORS = "qep_qiskit.backends"
 """Entry points that register factories of backends by name."""
@@ -21,10 +22,10 @@ EXECUTORS: Registry[Callable[..., Executor]] = Registry(
 """Factories of executors by name; each is called with the `Seeds` of the run, and with `execution.backend_options` as
 keyword arguments."""
 
-_Kind = Literal["aer", "statevector", "mps", "snapshot", "rehearsal", "ibm", "provider", "executor"]
+_Kind = Literal["aer", "statevector", "mps", "snapshot", "rehearsal", "ibm", "provider", "executor", "ocean"]
 IBM = "ibm_"
 """Beginning of the names of IBM's devices."""
-_STARTS = _REHEARSE, _SNAPSHOT, _ = "rehearse:", "fake_", IBM
+_STARTS = _REHEARSE, _SNAPSHOT, _, _OCEAN = "rehearse:", "fake_", IBM, "ocean:"
 _KINDS: dict[str, _Kind] = {
     "aer": "aer",
     "statevector": "statevector",
@@ -32,8 +33,9 @@ _KINDS: dict[str, _Kind] = {
     _REHEARSE: "rehearsal",
     _SNAPSHOT: "snapshot",
     IBM: "ibm",
+    _OCEAN: "ocean",
 }
-_NAMES = "'aer', 'statevector', 'mps', 'fake_...', 'rehearse:ibm_...', 'ibm_...' or 'package.module:factory'"
+_NAMES = "'aer', 'statevector', 'mps', 'fake_...', 'rehearse:ibm_...', 'ibm_...', 'ocean:...' or 'package.module:factory'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +46,9 @@ class Backend:
         name: The name in the configuration.
         kind: ``aer``, ``statevector`` or ``mps``; ``snapshot``, a device snapshot of IBM's client; ``rehearsal``, a
             simulation with the calibration of a live device at the start of the run; ``ibm``, that device itself;
-            ``provider``, a backend of any Qiskit provider; or ``executor``, one of `EXECUTORS`.
-        device: Name of the device without its prefix, or the factory of a provider's backend as
+            ``provider``, a backend of any Qiskit provider; ``executor``, one of `EXECUTORS`; or ``ocean``, a sampler of
+            Ocean for classical spins.
+        device: Name of the device or of the sampler without its prefix, or the factory of a provider's backend as
             ``package.module:factory``; otherwise the name.
     """
 
@@ -62,7 +65,7 @@ class Backend:
         """
         kind = _KINDS.get(name) or next((_KINDS[start] for start in _STARTS if name.startswith(start)), None)
         if kind is not None:
-            return cls(name=name, kind=kind, device=_rehearsed(name) if kind == "rehearsal" else name)
+            return cls(name=name, kind=kind, device=_BEHIND_PREFIX.get(kind, str)(name))
         if is_named(name):
             return cls(name=name, kind="provider", device=name)
         vendors = {found.name: found.value for found in entry_points(group=VENDORS)}
@@ -72,6 +75,11 @@ class Backend:
             return cls(name=name, kind="executor", device=name)
         known = [*map(repr, (*vendors, *EXECUTORS.kinds)), _NAMES]
         raise ConfigError(f"expected {', '.join(known)}, got '{name}'")
+
+    @property
+    def anneals(self) -> bool:
+        """Whether the backend is a sampler of Ocean."""
+        return self.kind == "ocean"
 
     @property
     def is_ibm(self) -> bool:
@@ -112,3 +120,17 @@ def _rehearsed(name: str) -> str:
     if not device.startswith(IBM):
         raise ConfigError(f"expected 'rehearse:ibm_...', got '{name}'")
     return device
+
+
+def _sampler(name: str) -> str:
+    """Return the name of a sampler of Ocean."""
+    sampler = name.removeprefix(_OCEAN)
+    if not (is_sampler_name(sampler) or is_named(sampler)):
+        names = ", ".join(f"'{_OCEAN}{known}'" for known in OFFLINE)
+        raise ConfigError(
+            f"expected {names}, '{_OCEAN}dwave', '{_OCEAN}dwave:NAME' or '{_OCEAN}package.module:factory', got '{name}'"
+        )
+    return sampler
+
+
+_BEHIND_PREFIX: dict[_Kind, Callable[[str], str]] = {"rehearsal": _rehearsed, "ocean": _sampler}

@@ -241,12 +241,17 @@ class _OnlyWithLedger:
 def _refuse_contradictions(config: Config) -> None:
     section, where = config.execution, config.execution.where
     section.refuse_contradictions()
+    if where.anneals and not config.preparation.anneals:
+        raise ConfigError(
+            f"execution.backend: '{section.backend}' anneals classical spins; set preparation.kind = 'annealer' and "
+            f"network.kind = 'classical_ising', got preparation.kind = '{config.preparation.kind}'"
+        )
     if config.runs_circuits and where.kind != "aer":
         ignored = ["method", "device"] + (["measured_circuits"] if not where.is_snapshot else [])
         section.refuse_given(ignored, f"does not go with backend = '{section.backend}'")
     if not config.runs_circuits:
         section.refuse_given(["precision"], f"goes with circuits; {config.preparation.kind} states are always double")
-    if config.runs_circuits or section.is_ideal:
+    if config.runs_circuits or section.is_ideal or where.anneals:
         return
     if config.network.is_in_space:
         raise ConfigError(

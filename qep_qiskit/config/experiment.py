@@ -39,7 +39,7 @@ from qep_qiskit.learning.task_check import check_task, warn_of_inputs
 from qep_qiskit.network import Network
 from qep_qiskit.network.cost_interface import Cost
 from qep_qiskit.network.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import AnnealingPreparation, ExactSearch, Preparation
+from qep_qiskit.preparation import AnnealerPreparation, AnnealingPreparation, ExactSearch, Preparation
 from qep_qiskit.tasks import Task
 
 
@@ -262,6 +262,8 @@ def _check_memory(config: Config, num_qubits: int) -> None:
 
 def has_certain_outcomes(preparation: Preparation) -> bool:
     """Return whether states are classical spin configurations, for which every shot gives the same result."""
+    if isinstance(preparation, AnnealerPreparation):
+        return preparation.answer == "lowest"
     return isinstance(preparation, ExactSearch | AnnealingPreparation)
 
 

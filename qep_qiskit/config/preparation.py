@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
+from qep_qiskit.config.annealer import AnnealerConfig
 from qep_qiskit.config.dmrg import DmrgConfig
 from qep_qiskit.config.execution import ExecutionConfig
 from qep_qiskit.config.kinds import OneOf, section_registry
@@ -275,6 +276,7 @@ PREPARATIONS = section_registry(
     ExactConfig,
     DmrgConfig,
     AnnealingConfig,
+    AnnealerConfig,
     ThermalConfig,
     AdiabaticConfig,
     VariationalConfig,

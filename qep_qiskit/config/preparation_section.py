@@ -68,6 +68,8 @@ class PreparationSection(Section):
 
     has_known_states: ClassVar[bool] = False
     """Whether states are computed without a circuit and sampled directly."""
+    anneals: ClassVar[bool] = False
+    """Whether states come from an annealer, `execution.backend`."""
 
     kind: str
 

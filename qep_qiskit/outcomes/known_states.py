@@ -154,8 +154,62 @@ class SpinConfigurations(PreparedStates):
             generator: Ignored.
         """
         require_classical(group)
-        bits = np.packbits(self.spins[rows] < 0, axis=1, bitorder="little")[:, ::-1]
-        return BitMemory(bits=np.ascontiguousarray(bits)[:, None], num_qubits=self.num_qubits, certain=True)
+        return BitMemory(bits=_bits(self.spins[rows])[:, None], num_qubits=self.num_qubits, certain=True)
+
+
+@short_repr
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SpinReads(PreparedStates):
+    """Hold what an annealer read of classical spins: every read is one shot of a measurement of Z.
+
+    Args:
+        spins: Shape (states, reads, N) of int8, +1 or -1; +1 is the bit 0.
+        energies: Shape (states,), the means over the reads.
+
+    Example:
+        >>> spins = np.array([[[1, -1], [1, 1]]], dtype=np.int8)  # one state, read twice
+        >>> group = qep.CommutingGroup(name="Z", basis=qep.LocalBasis("ZZ"), masks=(0b01, 0b10))
+        >>> states = qep.SpinReads(spins=spins, energies=np.zeros(1))
+        >>> states.measured(group, np.array([0]), 2, np.random.default_rng(0)).moments(group).means
+        array([[1., 0.]])
+    """
+
+    per_state: ClassVar[tuple[str, ...]] = ("spins", "energies")
+
+    spins: NDArray[np.int8]
+    energies: NDArray[np.float64]
+
+    @property
+    def num_qubits(self) -> int:
+        """Number of spins."""
+        return self.spins.shape[2]
+
+    def measured(
+        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+    ) -> BitMemory:
+        """Return the reads.
+
+        Args:
+            group: The group to measure, of Z alone.
+            rows: Shape (measured,), the states.
+            shots: The number of reads.
+            generator: Ignored: the reads are there.
+
+        Raises:
+            ConfigError: Another number of shots is asked for.
+        """
+        require_classical(group)
+        if shots != self.spins.shape[1]:
+            raise ConfigError(
+                f"measurement.shots: expected the reads of the annealer, {self.spins.shape[1]}, each of which is one "
+                f"shot; got {'exact' if shots is None else shots}"
+            )
+        return BitMemory(bits=_bits(self.spins[rows]), num_qubits=self.num_qubits)
+
+
+def _bits(spins: NDArray[np.int8]) -> NDArray[np.uint8]:
+    """Return spins (..., N) as bytes of bits: spin k is bit k, and bytes are big-endian."""
+    return np.ascontiguousarray(np.packbits(spins < 0, axis=-1, bitorder="little")[..., ::-1])
 
 
 @short_repr

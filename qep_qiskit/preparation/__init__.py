@@ -1,6 +1,7 @@
 """Prepare eigenstates and Gibbs states of H + beta C: exactly, adiabatically, variationally, or by annealing."""
 
 from qep_qiskit.preparation.adiabatic import AdiabaticPreparation as AdiabaticPreparation
+from qep_qiskit.preparation.annealer import AnnealerPreparation as AnnealerPreparation
 from qep_qiskit.preparation.annealing import AnnealingPreparation as AnnealingPreparation
 from qep_qiskit.preparation.ansaetze import Ansatz as Ansatz
 from qep_qiskit.preparation.ansaetze import FixedAnsatz as FixedAnsatz
@@ -21,6 +22,7 @@ from qep_qiskit.preparation.interface import WarmStart as WarmStart
 from qep_qiskit.preparation.interface import WarmStartArrays as WarmStartArrays
 from qep_qiskit.preparation.interface import check_level as check_level
 from qep_qiskit.preparation.interface import prepared as prepared
+from qep_qiskit.preparation.ising_problems import CouplerLimits as CouplerLimits
 from qep_qiskit.preparation.neural import NeuralPreparation as NeuralPreparation
 from qep_qiskit.preparation.ramp import END_CURVATURES as END_CURVATURES
 from qep_qiskit.preparation.ramp import RAMPS as RAMPS

@@ -89,7 +89,7 @@ class AnnealingPreparation:
             found = self._annealed(spins, coefficients, rng, begin)
             pool += [found[:, place] for place in range(nudged.size)]
         states, energies, gaps = _lowest_of(spins, family, np.stack(pool, axis=1))
-        warn_of_ties(gaps, family)
+        warn_of_ties(gaps, family.coefficients())
         free = np.flatnonzero(family.betas == 0.0)
         best = states[:, free[0]] if free.size else pool[0]
         return PreparationResult(

@@ -72,7 +72,7 @@ class ExactSearch:
                 lowest[sample, phase] = total.argmin()
                 energies[sample, phase], second = np.partition(total, 1)[:2]
                 gaps[sample, phase] = second - energies[sample, phase]
-        warn_of_ties(gaps, family)
+        warn_of_ties(gaps, family.coefficients())
         spins = 1 - 2 * (lowest.reshape(-1, 1) >> np.arange(num_spins) & 1)
         silent = ConvergenceReport.silent(family)
         report = replace(silent, energies=energies, gaps=gaps, minima=True, branches=False)
@@ -101,14 +101,14 @@ def exact_preparation(
     return ExactPreparation(level=level, solver=solver, tolerance=tolerance)
 
 
-def warn_of_ties(gaps: NDArray, family: HamiltonianFamily) -> None:
+def warn_of_ties(gaps: NDArray, coefficients: NDArray) -> None:
     """Warn where two states of classical spins have the same energy.
 
     Args:
-        gaps: Shape (samples, phases), distance to the next state, in energy.
-        family: The Hamiltonians.
+        gaps: Shape (...), distance to the next state, in energy.
+        coefficients: Shape (..., terms), the Hamiltonians.
     """
-    scale = np.maximum(np.abs(family.coefficients()).sum(axis=2), 1e-300)
+    scale = np.maximum(np.abs(coefficients).sum(axis=-1), 1e-300)
     ties = int((gaps < _EQUAL * scale).sum())
     warn(
         DegenerateGroundStateWarning,
