@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from annotated_types import Ge, Gt, Le, Lt
 
+from qep_qiskit.config.annealer import AnnealerConfig
 from qep_qiskit.config.measurement import AdaptiveConfig, MeasurementConfig, PilotConfig
 from qep_qiskit.config.mitigation import MitigationConfig
 from qep_qiskit.config.preparation import AdiabaticConfig, AnnealingConfig, EquilibriumConfig, ExactConfig
@@ -23,7 +24,9 @@ from qep_qiskit.learning import Adam, AdaptiveShots, PilotSettings, Replication,
 from qep_qiskit.measurement import Extrapolation
 from qep_qiskit.preparation import (
     AdiabaticPreparation,
+    AnnealerPreparation,
     AnnealingPreparation,
+    CouplerLimits,
     ExactPreparation,
     HardwareEfficient,
     VariationalPreparation,
@@ -98,6 +101,8 @@ def plain(annotation):
     [
         (AdiabaticConfig, AdiabaticPreparation),
         (AdiabaticConfig, SplitOperatorPreparation),
+        (AnnealerConfig, AnnealerPreparation),
+        (AnnealerConfig, CouplerLimits),
         (AnnealingConfig, AnnealingPreparation),
         (ExactConfig, ExactPreparation),
         (EquilibriumConfig, EquilibriumPreparation),
@@ -117,6 +122,7 @@ def test_keys_accept_and_default_to_what_their_argument_does(section, made):
     hints = limits._hints(made)
     # of a key that accepts more than its argument, or has no default of its own, the section says what it means
     others = {"ansatz", "options", "shots", "randomizations", "noise_factors", "evaluate_final", "kind"}
+    others |= {"nudged_options", "h_range", "j_range"}
     names = (section.model_fields.keys() & hints.keys()) - others
     assert names
     for name in names:

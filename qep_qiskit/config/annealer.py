@@ -45,7 +45,7 @@ class AnnealerConfig(PreparationSection):
     """Last temperature; by default 1/50 of the default first temperature."""
     h_range: list[float] | None = Field(default=None, min_length=2, max_length=2)
     """Lowest and highest field that the annealer can set: of bias, inputs and nudge together. By default there are no
-    bounds, or those of the device."""
+    bounds; D-Wave's annealers then scale what is beyond theirs by themselves."""
     j_range: list[float] | None = Field(default=None, min_length=2, max_length=2)
     """Lowest and highest coupling that the annealer can set, in the same way."""
     auto_scale: bool = same_as(CouplerLimits, "auto_scale")
@@ -76,13 +76,7 @@ class AnnealerConfig(PreparationSection):
                 "preparation.answer: 'mean' takes every read as one shot; set measurement.shots = "
                 f"{self.reads}, the number of reads (got {'exact' if shots is None else shots})"
             )
-        sampler = self._sampler(scene.execution)
-        properties: Any = {} if isinstance(sampler, str) else sampler.properties
-        limits = self.made(
-            CouplerLimits,
-            h_range=self.h_range or properties.get("h_range"),
-            j_range=self.j_range or properties.get("extended_j_range") or properties.get("j_range"),
-        )
+        limits, sampler = self.made(CouplerLimits), self._sampler(scene.execution)
         found = self.made(AnnealerPreparation, seeds=scene.seeds, sampler=sampler, limits=limits)
         found.check()
         return found

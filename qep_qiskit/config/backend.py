@@ -11,7 +11,7 @@ from qep_qiskit.config.named import is_named
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.registry import Registry
 from qep_qiskit.execution import Executor
-from qep_qiskit.preparation.ocean import OFFLINE, is_sampler_name
+from qep_qiskit.preparation.ocean import OFFLINE, is_offline, is_sampler_name
 
 VENDORS = "qep_qiskit.backends"
 """Entry points that register factories of backends by name."""
@@ -35,7 +35,9 @@ _KINDS: dict[str, _Kind] = {
     IBM: "ibm",
     _OCEAN: "ocean",
 }
-_NAMES = "'aer', 'statevector', 'mps', 'fake_...', 'rehearse:ibm_...', 'ibm_...', 'ocean:...' or 'package.module:factory'"
+_NAMES = (
+    "'aer', 'statevector', 'mps', 'fake_...', 'rehearse:ibm_...', 'ibm_...', 'ocean:...' or 'package.module:factory'"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,11 @@ class Backend:
     def anneals(self) -> bool:
         """Whether the backend is a sampler of Ocean."""
         return self.kind == "ocean"
+
+    @property
+    def anneals_elsewhere(self) -> bool:
+        """Whether the backend is a device of D-Wave, or made by a factory of any sampler."""
+        return self.anneals and not is_offline(self.device)
 
     @property
     def is_ibm(self) -> bool:

@@ -28,7 +28,6 @@ from qep_qiskit.execution.matrix_products import MatrixProductExecutor
 from qep_qiskit.execution.noisy import MOST_QUBITS
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.measurement import Extrapolation, ReadoutMitigation
-from qep_qiskit.preparation.ocean import is_offline
 
 _KEYS_OF_AER: Final = ("noise", "method", "device", "measured_circuits")
 """Keys that Aer takes and the ideal engines do not."""
@@ -88,15 +87,15 @@ class ExecutionConfig(Section):
     calibration of an IBM device at the start of the run;
     ``ibm_...``, the device itself, for ``qep train`` and ``qep resume`` (all need qiskit-ibm-runtime);
     ``ocean:...``, a sampler of D-Wave's Ocean tools for classical spins, with preparation.kind = 'annealer':
-    ``simulated_annealing``, ``path_integral``, ``steepest_descent``, ``tabu`` or ``exact`` on this machine, D-Wave's
+    ``simulated_annealing``, ``path_integral``, ``steepest_descent`` or ``exact`` on this machine, D-Wave's
     annealers as ``dwave`` or ``dwave:NAME``, or any sampler of dimod as ``package.module:factory`` (all need
     ``qep_qiskit[ocean]``); or
     ``package.module:factory``, a function or class that returns a `BackendV2` of any Qiskit provider, or a
     `RemoteDevice`. If the jobs of such a backend can be retrieved by id, they are stored in the ledger of the run
     folder, like those of IBM. Installed packages can add names (CONTRIBUTING.md)."""
     backend_options: dict[str, Any] = Field(default={})
-    """Keyword arguments of the factory of a backend ``package.module:factory``, of a sampler of Ocean, or of an executor. They are stored in
-    the run folder: let the factory read a token from the environment."""
+    """Keyword arguments of the factory of a backend ``package.module:factory``, of a sampler of Ocean, or of an
+    executor. They are stored in the run folder: let the factory read a token from the environment."""
     snapshot: str | None = None
     """The calibration of a rehearsal. It is read from the device when the run starts and stored in the run folder;
     leave it out."""
@@ -232,7 +231,7 @@ class ExecutionConfig(Section):
             ConfigError: A key has none.
         """
         where, got = self.where, f"only, got '{self.backend}'"
-        takes_options = where.is_of_provider or where.is_own_executor or (where.anneals and not is_offline(where.device))
+        takes_options = where.is_of_provider or where.is_own_executor or where.anneals_elsewhere
         is_live = where.is_ibm or where.is_rehearsal
         self.refuse_idle(
             {
@@ -245,7 +244,10 @@ class ExecutionConfig(Section):
                     f"method = 'matrix_product_state' or backend = 'mps' only, got method = '{self.method}'",
                 ),
                 "truncation": (where.kind == "mps", f"backend = 'mps' {got}"),
-                "backend_options": (takes_options, f"backend = 'package.module:factory', or an executor of a plug-in, {got}"),
+                "backend_options": (
+                    takes_options,
+                    f"backend = 'package.module:factory', or an executor of a plug-in, {got}",
+                ),
                 "instance": (is_live, f"backend = 'ibm_...' {got}"),
                 "wait_seconds": (self.wait_seconds is None or self.is_remote, f"a device behind a service {got}"),
                 "mode": (where.is_ibm, f"backend = 'ibm_...' {got}"),

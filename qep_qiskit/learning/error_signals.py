@@ -162,5 +162,5 @@ def _by_estimates(slope: NDArray, first: FreePhase, plan: MeasurementPlan) -> ND
     """Slope of the signals by the estimates that the free means were averaged from."""
     known = np.flatnonzero(~np.isnan(first.estimates.means[:, 0]).any(axis=0))
     full = np.zeros((*slope.shape[:2], plan.num_estimates))
-    full[:, :, known] = slope @ plan.averaging(known, slope.shape[2])
+    full[:, :, known] = plan.shares(slope, known)
     return full

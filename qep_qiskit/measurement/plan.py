@@ -82,6 +82,16 @@ class MeasurementPlan:
         average[self.terms[known], np.arange(len(known))] = 1.0 / count[self.terms[known]]
         return average
 
+    def shares(self, derivatives: NDArray, known: NDArray) -> NDArray[np.float64]:
+        """Return derivatives by the known estimates, whose means are the terms: a product with `averaging`.
+
+        Args:
+            derivatives: Shape (..., terms), derivatives by the terms.
+            known: Indices of the known estimates.
+        """
+        terms = self.terms[known]
+        return derivatives[..., terms] * (1.0 / np.bincount(terms, minlength=derivatives.shape[-1])[terms])
+
     def jacobian(self, jacobian: TermJacobian) -> TermJacobian:
         """Return d(coefficient)/d(weight), with estimates in place of terms."""
         if self.of_entries:

@@ -68,10 +68,10 @@ class AnnealerPreparation:
     answer: Literal["lowest", "mean"] = "lowest"
     reverse: bool = True
     sweeps: Count = 20
-    reheat: Fraction = 0.5
+    reheat: Fraction = 0.8
     hot_temperature: Positive | None = None
     cold_temperature: Positive | None = None
-    limits: CouplerLimits = CouplerLimits()
+    limits: CouplerLimits = field(default_factory=CouplerLimits)
     options: Mapping[str, Any] = field(default_factory=dict)
     nudged_options: Mapping[str, Any] = field(default_factory=dict)
 

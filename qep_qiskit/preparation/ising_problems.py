@@ -172,8 +172,10 @@ class CouplerLimits:
         assert self.bits is not None
         largest = np.abs(values).max(axis=1, initial=0.0)[:, None] if bounds is None else np.max(np.abs(bounds))
         step = np.maximum(largest, 1e-300) / (2 ** (self.bits - 1) - 1)
-        found = np.rint(values / step) * step
-        return found if bounds is None else np.clip(found, *bounds)
+        levels = np.rint(values / step)
+        if bounds is not None:
+            levels = np.minimum(np.maximum(levels, np.ceil(bounds[0] / step)), np.floor(bounds[1] / step))
+        return np.asarray(levels * step)
 
 
 def _excess(values: NDArray, bounds: Range | None) -> NDArray[np.float64]:

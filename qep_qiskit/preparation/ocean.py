@@ -19,7 +19,6 @@ OFFLINE = {
     "simulated_annealing": ("dwave.samplers", "SimulatedAnnealingSampler"),
     "path_integral": ("dwave.samplers", "PathIntegralAnnealingSampler"),
     "steepest_descent": ("dwave.samplers", "SteepestDescentSampler"),
-    "tabu": ("dwave.samplers", "TabuSampler"),
     "exact": ("dimod", "ExactSolver"),
 }
 """Module and class of every sampler that runs on this machine."""
@@ -29,15 +28,11 @@ _TOKEN = "DWAVE_API_TOKEN"
 
 
 class IsingSampler(Protocol):
-    """What is used of a sampler of dimod.
+    """What is used of a sampler of dimod."""
 
-    Example:
-        >>> issubclass(type(qep.annealing_sampler("exact")), qep.IsingSampler)  # doctest: +SKIP
-        True
-    """
-
-    parameters: Any
-    properties: Any
+    @property
+    def parameters(self) -> Any:
+        """Names of the options of a sample."""
 
     def sample(self, bqm: Any, **options: Any) -> Any:
         """Return a sample set of a binary quadratic model."""
@@ -126,7 +121,7 @@ def dwave_sampler(name: str, *, most_seconds: float, **options: Any) -> MeteredS
         device = system.DWaveSampler(**chosen, **options)
     except Exception as error:  # the client raises errors of many kinds
         raise _refusal(f"ocean:{name}", error) from None
-    return MeteredSampler(system.LazyFixedEmbeddingComposite(device), f"ocean:{name}", most_seconds, device.properties)
+    return MeteredSampler(system.LazyFixedEmbeddingComposite(device), f"ocean:{name}", most_seconds)
 
 
 def _has_token(cloud: Any) -> bool:
@@ -159,7 +154,6 @@ class MeteredSampler:
         sampler: The sampler.
         name: Its name, for messages.
         most_seconds: Limit on its QPU seconds.
-        properties: Properties of the device, such as ``h_range``.
 
     Attributes:
         seconds: QPU seconds used so far.
@@ -168,7 +162,6 @@ class MeteredSampler:
     sampler: IsingSampler
     name: str
     most_seconds: float
-    properties: Any
     seconds: float = field(default=0.0, init=False)
 
     @property

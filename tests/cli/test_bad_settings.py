@@ -41,8 +41,8 @@ CHOICES = [
     ("network.graph='star'", "network.graph: expected 'chain', 'ring'"),
     (
         "preparation.kind='magic'",
-        "preparation.kind: expected one of 'exact', 'dmrg', 'annealing', 'thermal', 'adiabatic', 'variational', "
-        "'neural', 'gaussian', 'equilibrium', got 'magic'",
+        "preparation.kind: expected one of 'exact', 'dmrg', 'annealing', 'annealer', 'thermal', 'adiabatic', "
+        "'variational', 'neural', 'gaussian', 'equilibrium', got 'magic'",
     ),
     ("preparation={kind='adiabatic', ramp='steep'}", "preparation.ramp: expected 'linear', 'cosine' or 'smoothstep'"),
     ("preparation={kind='adiabatic', order=3}", "preparation.order: expected 1 or 2, got 3"),
@@ -51,7 +51,7 @@ CHOICES = [
     ("preparation.solver='magic'", "preparation.solver: expected 'auto', 'dense', 'lanczos' or 'components'"),
     (
         "execution.backend='ibm'",
-        "'rehearse:ibm_...', 'ibm_...' or 'package.module:factory', got 'ibm'",
+        "'rehearse:ibm_...', 'ibm_...', 'ocean:...' or 'package.module:factory', got 'ibm'",
     ),
     ("execution.method='magic'", "execution.method: expected"),
     ("execution.device='TPU'", "execution.device: expected 'CPU' or 'GPU', got 'TPU'"),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 CLASSICAL = "network.kind='classical_ising'"
+ANNEALER, OCEAN = "preparation={kind='annealer'}", "execution.backend='ocean:exact'"
 THERMAL = "preparation={kind='thermal', temperature=0.5}"
 FLUCTUATIONS = "contrast.kind='fluctuations'"
 WAYS = {
@@ -127,6 +128,36 @@ BAD = {
         (CLASSICAL, THERMAL, FLUCTUATIONS, "contrast.beta='auto'"),
         "'fluctuations' has no nudges, which contrast.beta = 'auto' would choose by",
     ),
+    "an annealer without a backend": (
+        (CLASSICAL, "preparation={kind='annealer'}"),
+        "'annealer' needs an annealer; set execution.backend = 'ocean:simulated_annealing' or another 'ocean:...', got",
+    ),
+    "an annealer without an annealer": (
+        (CLASSICAL, OCEAN),
+        "'ocean:exact' anneals classical spins; set preparation.kind = 'annealer' and network.kind = 'classical_ising'",
+    ),
+    "quantum spins on an annealer": (
+        (ANNEALER, OCEAN),
+        "annealers are for classical spins, and network or cost hold 'X0'; use network.kind = 'classical_ising'",
+    ),
+    "an unknown annealer": (
+        (CLASSICAL, ANNEALER, "execution.backend='ocean:cold'"),
+        "expected 'ocean:simulated_annealing', 'ocean:path_integral', 'ocean:steepest_descent', 'ocean:exact', "
+        "'ocean:dwave', 'ocean:dwave:NAME' or 'ocean:package.module:factory', got 'ocean:cold'",
+    ),
+    "reads that are no shots": (
+        (CLASSICAL, "preparation={kind='annealer', answer='mean', reads=7}", OCEAN),
+        "'mean' takes every read as one shot; set measurement.shots = 7, the number of reads (got 20)",
+    ),
+    "a token in the options": (
+        (CLASSICAL, ANNEALER, "execution={backend='ocean:dwave', backend_options={token='DEV-1'}}"),
+        "backend_options: a token would be stored in the run folder; leave it out, and set DWAVE_API_TOKEN",
+    ),
+    "sweeps of a device": (
+        (CLASSICAL, "preparation={kind='annealer', sweeps=7}", "execution.backend='ocean:dwave'"),
+        "preparation.sweeps: goes with samplers of this machine",
+    ),
+    "no anneals": ((CLASSICAL, "preparation={kind='annealer', reads=0}", OCEAN), "reads: expected at least 1, got 0"),
     "pilots of certain spins": ((CLASSICAL, "contrast.beta='auto'"), "have no shot noise to weigh"),
     "noise": ((THERMAL, "execution.noise={readout=0.1}"), "thermal states are sampled without circuits"),
     "too many spins": (("network.num_spins=30", THERMAL), "simulating Gibbs states of 30 qubits does not fit"),
