@@ -57,18 +57,23 @@ class MeasurementPlan:
 
     def serving(self, terms: NDArray) -> list[int]:
         """Return indices of the groups that measure any of the given terms."""
-        return [g for g, where in enumerate(self.estimates) if np.isin(self.terms[where], terms).any()]
+        wanted = set(terms.tolist())
+        return [g for g, own in enumerate(self._terms_of_groups()) if not wanted.isdisjoint(own)]
 
     def groups_measuring(self, terms: NDArray) -> list[int]:
         """Return indices of few groups that together measure all given terms."""
-        remaining, chosen = np.unique(terms), []
-        while len(remaining):
-            counts = [int(np.isin(remaining, self.terms[where]).sum()) for where in self.estimates]
+        remaining, chosen, of_groups = set(terms.tolist()), [], self._terms_of_groups()
+        while remaining:
+            counts = [len(remaining & own) for own in of_groups]
             if max(counts) == 0:
                 break
-            chosen.append(int(np.argmax(counts)))
-            remaining = np.setdiff1d(remaining, self.terms[self.estimates[chosen[-1]]])
+            chosen.append(counts.index(max(counts)))
+            remaining -= of_groups[chosen[-1]]
         return sorted(chosen)
+
+    def _terms_of_groups(self) -> list[set[int]]:
+        """Return the terms that every group measures: sets, because steps of small networks ask many times."""
+        return [set(self.terms[where].tolist()) for where in self.estimates]
 
     def averaging(self, known: NDArray, num_terms: int) -> NDArray[np.float64]:
         """Return the mean over known estimates as a matrix, shape (terms, known estimates).
