@@ -309,10 +309,24 @@ DOCUMENTED: dict[str, Documented] = {
     "ramp_study": DocumentedBudget(
         command=(
             *("budget", "configs/xor.toml", "--study", "ramp", "--json", "--set", "budget.samples=1"),
-            *("--set", "budget.ramp.total_times=[4,8,16,32]", "--set", "budget.ramp.betas=[0.5,0.05,0.001]"),
+            *("--set", "budget.ramp.total_times=[8,16,32,64]", "--set", "budget.ramp.betas=[0.5,0.05,0.001]"),
+            *("--set", "budget.ramp.time_steps=[0.02]"),
         ),
         config="configs/xor.toml",
         files={"error_of_the_ramp.png": "docs/error_of_the_ramp.png", "ramp.csv": "docs/ramp_study.csv"},
+    ),
+    "ramp_decoherence": DocumentedBudget(
+        command=(
+            *("budget", "configs/xor.toml", "--study", "ramp", "--json", "--set", "budget.samples=1"),
+            *("--set", "budget.ramp.total_times=[4,6,8,12,16,24,32]", "--set", "budget.ramp.betas=[0.05]"),
+            *("--set", "budget.ramp.ramps=['linear','cosine']", "--set", "budget.ramp.dephasing_rates=[0,0.001,0.01]"),
+            *("--set", "budget.ramp.relaxation_rates=[0,0.001]"),
+        ),
+        config="configs/xor.toml",
+        files={
+            "best_time_of_the_ramp.png": "docs/best_time_of_the_ramp.png",
+            "ramp.csv": "docs/ramp_study_decoherence.csv",
+        },
     ),
     "adaptive_xor": adaptive("xor"),
     "adaptive_parity": adaptive("parity"),
@@ -338,6 +352,7 @@ DOCUMENTED: dict[str, Documented] = {
         "bond_dimensions", *("--spins", "150", "--bonds", "16", "32", "64", "--aer"), takes_long=True
     ),
     "wide_ramps": benchmark("wide_ramps", takes_long=True),
+    "one_spin_ramp": benchmark("one_spin_ramp"),
     "oscillator_grid": benchmark("oscillator_grid"),
     "oscillator_ramp": benchmark("oscillator_ramp"),
     "readout_errors": benchmark("readout_errors"),

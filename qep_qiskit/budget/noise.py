@@ -54,8 +54,14 @@ def noisy_setups(setup: BudgetSetup, config: Config) -> dict[str, BudgetSetup]:
 
 
 def _mitigations(config: Config) -> dict[str, dict[str, Any]]:
-    """Return the keys of `execution.mitigation` by the names of the study."""
+    """Return the keys of `execution.mitigation` by the names of the study.
+
+    The default ones are about errors of gates and readout, which decoherence in time has none of.
+    """
     study, found = config.budget.noise, {}
+    is_default = study.mitigations == type(study).model_fields["mitigations"].default
+    if is_default and config.execution.noise is not None and config.execution.noise.rates.any:
+        return {}
     for one in study.mitigations:
         keys = one.model_dump(exclude={"name"})
         if one.name in found:

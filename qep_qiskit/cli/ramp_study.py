@@ -6,17 +6,12 @@ import argparse
 from functools import partial
 from typing import Any
 
-from rich.console import Console
-
 from qep_qiskit.budget.ramp_study import ramp_points, ramp_row, ramp_setup
 from qep_qiskit.budget.setup import problem_of
-from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.source import open_source
-from qep_qiskit.cli.study_report import folder_of, show_study
+from qep_qiskit.cli.study_report import computed_rows, show_study
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.runs.points import run_points
-from qep_qiskit.runs.processes import open_pool
 from qep_qiskit.runs.table import require_table_format, write_table
 from qep_qiskit.runs.warned_points import warned_sentences
 
@@ -56,19 +51,12 @@ def run(options: argparse.Namespace) -> int:
     experiment, weights = open_source(options.config, options.overrides, also=["budget"])
     points = ramp_points(experiment.config.budget.ramp)
     setup = ramp_setup(experiment, weights)
-    folder = folder_of(options)
-    folder.check(setup)
-    with (
-        open_pool(options.jobs, options.scheduler) as pool,
-        folder.at_work(setup, experiment) as store,
-        PointsView(Console(stderr=True), what="points") as view,
-    ):
-        rows = run_points(points, partial(ramp_row, setup), store, pool, view.show)
+    path, rows = computed_rows(options, setup, experiment, points, partial(ramp_row, setup), "points")
     from qep_qiskit.budget.ramp_summary import best_times, has_decoherence, ideal_rows, ramp_sentences
     from qep_qiskit.budget.report.page import write_budget_report
     from qep_qiskit.budget.report.ramp_table import best_times_table, ramp_table
 
-    write_table(folder.path / f"ramp.{options.format}", rows)
+    write_table(path / f"ramp.{options.format}", rows)
     problem = problem_of(setup, "exact")
     size = f"{amount(experiment.network.num_qubits, 'spin')}, {amount(int(problem.trainable.sum()), 'weight')}"
     facts: dict[str, Any] = {
@@ -78,9 +66,9 @@ def run(options: argparse.Namespace) -> int:
         "sentences": ramp_sentences(rows),
         "warnings": warned_sentences({"ramp": rows}),
     }
-    shown = write_budget_report(folder.path, {**facts, "method": _METHOD}, ramp=rows)
+    shown = write_budget_report(path, {**facts, "method": _METHOD}, ramp=rows)
     if options.json:
         best = best_times([row for row in rows if has_decoherence(row)])
         for name, table in (("errors", ramp_table(ideal_rows(rows))), ("best_times", best_times_table(best))):
             facts[name] = [list(cells) for cells in (table.columns, *table.rows)]
-    return show_study(folder.path, facts, shown, options.json)
+    return show_study(path, facts, shown, options.json)

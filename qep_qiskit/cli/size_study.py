@@ -6,18 +6,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
-
 from qep_qiskit.budget.setup import setup_of
 from qep_qiskit.budget.size_study import Sizes, network_row, sizes_of, tables_of
-from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.source import open_source
-from qep_qiskit.cli.study_report import folder_of, show_study
+from qep_qiskit.cli.study_report import computed_rows, show_study
 from qep_qiskit.config import Config
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.runs.grid import grid, parse_axis
-from qep_qiskit.runs.points import Row, run_points
-from qep_qiskit.runs.processes import open_pool
+from qep_qiskit.runs.points import Row
 from qep_qiskit.runs.table import require_table_format, write_table
 from qep_qiskit.runs.warned_points import warned_sentences
 
@@ -55,15 +51,8 @@ def run(options: argparse.Namespace) -> int:
     sizes = sizes_of(points)
     experiment, weights = open_source(options.config, options.overrides)
     setup = setup_of(experiment, weights)
-    folder = folder_of(options)
-    folder.check(setup)
-    with (
-        open_pool(options.jobs, options.scheduler) as pool,
-        folder.at_work(setup, experiment) as store,
-        PointsView(Console(stderr=True), what="networks") as view,
-    ):
-        rows = run_points(sizes.points, network_row, store, pool, view.show)
-    return _report(folder.path, rows, sizes, experiment.config, options)
+    path, rows = computed_rows(options, setup, experiment, sizes.points, network_row, "networks")
+    return _report(path, rows, sizes, experiment.config, options)
 
 
 def _check(options: argparse.Namespace) -> None:

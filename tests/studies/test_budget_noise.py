@@ -202,6 +202,16 @@ def test_twirled_readout_is_studied_if_that_is_asked_for(tmp_path):
     assert after < before
 
 
+def test_decoherence_of_a_ramp_has_no_mitigation_by_default(tmp_path):
+    gates = "one_qubit = 0.002\ntwo_qubit = 0.02\nreadout = 0.05"
+    ramp = experiment_of(tmp_path, CONFIG.replace(gates, "dephasing_rate = 0.01"))
+    setup = setup_of(ramp, ramp.network.layout.initial(ramp.seeds))
+    setups = noisy_setups(setup, ramp.config)
+    assert list(setups) == ["ideal", "noisy"]
+    assert setups["noisy"].config["execution"]["noise"]["dephasing_rate"] == 0.01
+    assert setups["ideal"].config["execution"]["noise"] is None
+
+
 def test_exact_states_see_no_noise(tmp_path):
     path = tmp_path / "exact.toml"
     path.write_text(XOR_ON_TWO_SPINS)

@@ -9,7 +9,7 @@ from typing import Final
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from qep_qiskit.budget.ramp_summary import RATES, best_times, rates_text
+from qep_qiskit.budget.ramp_summary import RATES, best_times, has_decoherence, rates_text
 from qep_qiskit.budget.report.drawing import WIDE, draw_points, handle, legend_below, panel_grid
 from qep_qiskit.budget.report.rows import Row, grouped, number, strength
 from qep_qiskit.report.log_axis import log_axis
@@ -21,7 +21,7 @@ _HEIGHT: Final = 2.9
 def best_time_of_the_ramp(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
     """Draw the error of the gradient against the total time, a panel a schedule and a curve for every pair of rates.
 
-    Curves are those of the smallest nudge and the smallest Trotter step; a star marks the best time.
+    Curves are those of the smallest nudge and the smallest Trotter step; a star marks the best time under decoherence.
 
     Args:
         rows: Rows of a ramp study, with and without decoherence.
@@ -53,7 +53,7 @@ def _draw(axis: Axes, rows: Sequence[Row], styles: dict[str, LineStyle]) -> list
     for name, own in grouped(rows, rates_text).items():
         curve = sorted(own, key=lambda row: number(row, "total_time"))
         seen += draw_points(axis, curve, "total_time", "error", styles[name], gid=f"{name} error")
-    for best in best_times(rows):
+    for best in best_times([row for row in rows if has_decoherence(row)]):
         if not best["at_end"] and math.isfinite(best["best_error"]):
             axis.plot(
                 [best["best_time"]],
