@@ -2,11 +2,11 @@
 
     python benchmarks/all_cores.py [--jobs 2] [--rounds 5] [--only 'exact, 14 spins' ...] [--quick]
 
-One row a case: seconds of the processor in the main thread and beside it, in threads and processes, with several jobs;
-the factor that they allow, which is the seconds of one job over those in the main thread plus the others' share for
-each job; the median of the measured factors; and whether the results are the same, bit for bit. Measured factors mean
-something on an idle machine only, processor seconds on any; those of processes are counted on Linux only. `--quick`
-runs every case but Aer's once, on smaller batches.
+One row a case: seconds of the processor in the main thread while no process has work, and all others, in threads and
+processes, with several jobs; the factor that they allow, which is the seconds of one job over the former plus each
+job's share of the latter; the median of the measured factors; and whether the results are the same, bit for bit.
+Measured factors mean something on an idle machine only, processor seconds on any; those of processes are counted on
+Linux only. `--quick` runs every case but Aer's once, on smaller batches.
 """
 
 from __future__ import annotations
@@ -86,12 +86,37 @@ def cases(quick: bool) -> dict[str, Case]:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Seconds on the clock, of the processor in the main thread and beside it, and the result."""
+    """Seconds on the clock, of the processor in the main thread alone and all others, and the result."""
 
     clock: float
-    main: float
-    beside: float
+    alone: float
+    shared: float
     bits: bytes
+
+
+class MainThreadAlone:
+    """Processor seconds of the main thread while no process has work."""
+
+    def __init__(self) -> None:
+        self.busy, self.since, self.seconds, self._started = 0, 0.0, 0.0, processes._started
+        processes._started = self._begin
+
+    def count(self, change: int) -> None:
+        now = time.thread_time()
+        if self.busy == 0:
+            self.seconds += now - self.since
+        self.busy, self.since = self.busy + change, now
+
+    def _begin(self, work, items):
+        self.count(+1)
+        waiting = self._started(work, items)
+
+        def results():
+            found = waiting()
+            self.count(-1)
+            return found
+
+        return results
 
 
 def of_processes() -> float:
@@ -105,13 +130,14 @@ def of_processes() -> float:
     return found
 
 
-def taken(case: Case, jobs: int) -> Taken:
+def taken(case: Case, jobs: int, main_thread: MainThreadAlone) -> Taken:
     qep.set_jobs(jobs)
-    clock, thread, process, children = time.perf_counter(), time.thread_time(), time.process_time(), of_processes()
+    clock, process, children = time.perf_counter(), time.process_time(), of_processes()
+    main_thread.since, main_thread.seconds = time.thread_time(), 0.0
     bits = case().tobytes()
-    main = time.thread_time() - thread
-    beside = time.process_time() - process - main + of_processes() - children
-    return Taken(time.perf_counter() - clock, main, beside, bits)
+    main_thread.count(0)
+    shared = time.process_time() - process - main_thread.seconds + of_processes() - children
+    return Taken(time.perf_counter() - clock, main_thread.seconds, shared, bits)
 
 
 def main() -> None:
@@ -122,20 +148,23 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    table = [["work", "one job (s)", "main thread (s)", "beside it (s)", "factor at best", "measured", "same bits"]]
-    figures = {}
+    table = [["work", "one job (s)", "main thread alone (s)", "shared (s)", "factor at best", "measured", "same bits"]]
+    figures, main_thread = {}, MainThreadAlone()
     for name, case in cases(options.quick).items():
         if not any(text in name for text in options.only) or (options.quick and name in SLOW):
             continue
         processes._SECONDS_WORTH_PROCESSES = 0.0  # processes are started before the clock is
-        taken(case, options.jobs)
-        rounds = [(taken(case, 1), taken(case, options.jobs)) for _ in range(1 if options.quick else options.rounds)]
-        alone = float(np.median([one.main + one.beside for one, _ in rounds]))
-        serial, beside = (float(np.median([getattr(of, part) for _, of in rounds])) for part in ("main", "beside"))
-        best = alone / (serial + beside / options.jobs)
+        taken(case, options.jobs, main_thread)
+        rounds = [
+            (taken(case, 1, main_thread), taken(case, options.jobs, main_thread))
+            for _ in range(1 if options.quick else options.rounds)
+        ]
+        one_job = float(np.median([one.alone + one.shared for one, _ in rounds]))
+        alone, shared = (float(np.median([getattr(of, part) for _, of in rounds])) for part in ("alone", "shared"))
+        best = one_job / (alone + shared / options.jobs)
         measured = float(np.median([one.clock / several.clock for one, several in rounds]))
         same = len({of.bits for pair in rounds for of in pair}) == 1
-        numbers = [f"{value:.2f}" for value in (alone, serial, beside, best, measured)]
+        numbers = [f"{value:.2f}" for value in (one_job, alone, shared, best, measured)]
         table.append([name, *numbers, "yes" if same else "NO"])
         figures[name] = best
     show(table, {"best": figures}, as_json=options.json)

@@ -16,8 +16,8 @@ from qep_qiskit.core.errors import ConfigError, WorkerLostError
 from qep_qiskit.core.jobs import current_jobs, in_processes, in_threads, set_jobs
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings, warn
 from qep_qiskit.evolution import evolve
-from qep_qiskit.evolution import states as engine
 from qep_qiskit.evolution.matrix_products import evolve_as_matrix_products
+from qep_qiskit.execution import statevector
 from qep_qiskit.preparation import ThermalPreparation, thermal_response
 
 JOBS = (1, 2, 3)
@@ -93,19 +93,73 @@ def at_once(monkeypatch):
 
 
 @pytest.mark.deep
-@pytest.mark.parametrize(("num_spins", "states"), [(5, 1200), (13, 70)])
-def test_states_of_the_engine_are_the_same_in_processes(num_spins, states, at_once, monkeypatch):
-    monkeypatch.setattr(engine, "_WORTH_PROCESSES", 0)
+@pytest.mark.parametrize(("num_spins", "states"), [(5, 1200), (10, 70), (13, 20)])
+def test_shots_of_the_engine_are_the_same_in_processes(num_spins, states, at_once, monkeypatch):
+    """Also of states in any order, measured twice; parts of a batch that share a field evolve as the whole does."""
+    monkeypatch.setattr(statevector, "_WORTH_PROCESSES", 0)
     program, coefficients = ramp(num_spins, states, steps=2)
-    assert same_bits(with_each(lambda: [evolve(program, coefficients)], (1, 2)))
+    coefficients[: states // 2] = coefficients[0]
+    chosen = np.random.default_rng(0).integers(states, size=states + 5)
+    measurements = tuple(
+        qep.GroupMeasurement(group=group, states=chosen[:count], shots=shots)
+        for group, shots, count in [
+            (program.groups[0], 20, None),
+            (program.groups[1], 9, 30),
+            (program.groups[1], None, 3),
+        ]
+    )
+    prepared = qep.CircuitStates(program=program, parameters=coefficients)
+    request = qep.Request(key=qep.RequestKey("demo", 0), prepared=prepared, measurements=measurements)
+
+    def work():
+        executor = qep.StatevectorExecutor(qep.Seeds(0))
+        return [found.packed()[1] for found in executor.collect(executor.submit(request)).outcomes]
+
+    one, two = with_each(work, (1, 2))
+    assert same_bits([one, two])
+    exact = qep.VectorStates(
+        vectors=evolve(program, coefficients)[chosen[:3]], energies=np.zeros(3), gaps=np.ones(3)
+    ).probabilities(program.groups[1], np.arange(3))
+    assert np.allclose(two[2], exact, rtol=0, atol=1e-12)  # the order is that of the measurement
 
 
-def test_where_shared_memory_is_small_threads_evolve(at_once, monkeypatch):
-    monkeypatch.setattr(engine, "_WORTH_PROCESSES", 0)
-    monkeypatch.setattr(jobs, "has_space_to_share", lambda size: False)
-    monkeypatch.setattr(jobs, "_processes", None)
-    program, coefficients = ramp(13, 4, steps=1)
-    assert same_bits(with_each(lambda: [evolve(program, coefficients)], (1, 2)))
+@pytest.mark.deep
+@pytest.mark.parametrize("mitigation", [None, qep.ReadoutMitigation(calibration_shots=50)])
+def test_the_next_request_begins_while_one_is_awaited(mitigation, at_once, monkeypatch):
+    """Not where it needs a calibration that the one before measures; results and shots are the same."""
+    monkeypatch.setattr(statevector, "_WORTH_PROCESSES", 0)
+    events = []
+
+    def noted(name):
+        function = getattr(statevector, name)
+        monkeypatch.setattr(statevector, name, lambda *given: events.append(name) or function(*given))
+
+    noted("start_in_processes")
+    noted("joined")
+    network = qep.IsingNetwork(graph=qep.chain(10), outputs=(0, 1), inputs=qep.ClampedInputs.all_to(1, range(10)))
+    estimator = qep.GradientEstimator(
+        hamiltonian=qep.NudgedHamiltonian(network, qep.LossOnExpectations.on_spins((0, 1), 10)),
+        preparation=qep.AdiabaticPreparation(total_time=0.5, steps=2),
+        contrast=qep.Contrast(beta=0.2),
+        shots=20,
+        mitigation=mitigation,
+    )
+    rng, weights = np.random.default_rng(0), network.layout.initial(qep.Seeds(0))
+    inputs, targets = rng.normal(size=(140, 1)), rng.choice([-1.0, 1.0], size=(140, 2))
+    data = qep.Dataset(inputs=inputs, targets=targets, labels=None, classes=(), input_names=("x",))
+
+    def work():
+        executor = qep.StatevectorExecutor(qep.Seeds(0))
+        found = qep.evaluate(estimator, executor, weights, data, purpose="demo", index=0)
+        step = estimator.estimate(weights, inputs[:32], targets[:32], qep.RequestKey("step", 0))
+        estimate = qep.run_measurements(step, executor)[0]
+        counts = np.array([found.usage.shots, found.tally.cost, found.tally.cost_variance])
+        return [found.outputs, counts, estimate.gradient, estimate.standard_error, estimate.cost.variances]
+
+    assert same_bits(with_each(work, (2, 1)))
+    begin, join = "start_in_processes", "joined"
+    first = [begin, join, begin, join, begin] if mitigation else [begin, begin, join, begin, join]
+    assert events[: len(first)] == first
 
 
 @pytest.mark.deep

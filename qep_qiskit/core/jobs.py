@@ -24,11 +24,9 @@ from types import ModuleType
 from typing import Annotated, Any, TypeVar
 
 from annotated_types import Ge, Le
-from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import WorkerLostError
 from qep_qiskit.core.limits import check_value
-from qep_qiskit.core.shared_arrays import FillsRows, fill_elsewhere, has_space_to_share
 from qep_qiskit.core.worker_processes import AT_ONCE, StopFlag, ctrl_c_is_not_inherited, num_cores, one_thread_each
 from qep_qiskit.core.worker_processes import worker_pool as new_worker_pool
 
@@ -134,64 +132,69 @@ def in_processes(work: Callable[[Item], Result], items: Sequence[Item]) -> list[
     jobs, found = current_jobs(), list[Result]()
     alone = jobs == 1 or len(items) < 2 or _controller() is None or b"__main__" in pickle.dumps(work)
     while len(found) < len(items) and (alone or _setting.seconds_alone < _SECONDS_WORTH_PROCESSES):
-        started = time.perf_counter()
-        found.append(work(items[len(found)]))
-        _setting.seconds_alone += time.perf_counter() - started
+        with counting_seconds_alone():
+            found.append(work(items[len(found)]))
     rest = items[len(found) :]
     if len(rest) < 2:
         return found + [work(item) for item in rest]
-    return found + _on_processes(work, rest)
+    return found + _started(work, rest)()
 
 
-def fill_in_processes(
-    out: NDArray, rows: Sequence[slice], here: Callable[[slice], None], there: Callable[[], FillsRows]
-) -> None:
-    """Fill the rows of an array; processes share them once the work is longer than their start, and before threads.
-
-    Processes write into memory that they share with this one, because sending large results is slow. Threads do all the
-    work where there is too little of it, as in containers.
+def start_in_processes(work: Callable[[Item], Result], items: Sequence[Item]) -> Callable[[], list[Result]] | None:
+    """Begin work on processes, which share the items, once such work has been longer than their start.
 
     Args:
-        out: The array.
-        rows: Parts of it, each filled by one call.
-        here: Fills a part in this process.
-        there: Makes the function of a part and the array that fills it elsewhere; the function can be pickled.
+        work: Function of an item; it, its items and its results can be pickled.
+        items: The items.
 
-    Raises:
-        WorkerLostError: A process died.
+    Returns:
+        A function that waits for the results of all items and may raise WorkerLostError; or None where this process
+        should do the work, inside of `counting_seconds_alone`.
     """
-    alone = len(rows) < 2 or current_jobs() == 1 or _controller() is None or not has_space_to_share(out.nbytes)
-    if not alone and _setting.seconds_alone >= _SECONDS_WORTH_PROCESSES:
-        fill_elsewhere(out, rows, there(), _on_processes)
-        return
+    alone = len(items) < 2 or current_jobs() == 1 or _controller() is None
+    if alone or _setting.seconds_alone < _SECONDS_WORTH_PROCESSES:
+        return None
+    return _started(work, items)
+
+
+@contextmanager
+def counting_seconds_alone() -> Iterator[None]:
+    """Count the time of work that processes could share: they are started once it is longer than their start."""
     started = time.perf_counter()
-    in_threads(here, rows)
+    yield
     _setting.seconds_alone += time.perf_counter() - started
 
 
-def _on_processes(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    """Return the results of items on processes, several at once where there are many."""
+def _started(work: Callable[[Item], Result], items: Sequence[Item]) -> Callable[[], list[Result]]:
+    """Begin items on processes, several at once where there are many, and return what waits for their results."""
     size = -(-len(items) // (_CALLS_PER_JOB * current_jobs()))
     parts = [items[start : start + size] for start in range(0, len(items), size)]
-    try:
-        return [result for part in _submitted(partial(_each, work), parts) for result in part]
-    except BrokenProcessPool:
-        _processes.cache_clear()
-        raise WorkerLostError(
-            "a worker process died (killed, or out of memory); give execution.jobs a smaller number if memory is short"
-        ) from None
+    executor, flag = _processes(current_jobs())
+    with _ending_the_pool(flag):
+        calls = [executor.submit(_each, work, part) for part in parts]
+
+    def results() -> list[Result]:
+        with _ending_the_pool(flag):
+            found = _gathered(calls, (KeyboardInterrupt, BrokenProcessPool))  # the pool ends them itself
+        return [result for part in found for result in part]
+
+    return results
 
 
 def _each(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
     return [work(item) for item in items]
 
 
-def _submitted(work: Callable[[Item], Result], items: Sequence[Item]) -> list[Result]:
-    executor, flag = _processes(current_jobs())
+@contextmanager
+def _ending_the_pool(flag: StopFlag) -> Iterator[None]:
+    """End the pool at Ctrl-C, and where a process died; the next call makes another."""
     try:
-        with one_thread_each(), ctrl_c_is_not_inherited(), _main_is_not_imported():
-            calls = [executor.submit(work, item) for item in items]
-        return _gathered(calls, (KeyboardInterrupt, BrokenProcessPool))  # the pool ends them itself
+        yield
+    except BrokenProcessPool:
+        _processes.cache_clear()
+        raise WorkerLostError(
+            "a worker process died (killed, or out of memory); give execution.jobs a smaller number if memory is short"
+        ) from None
     except KeyboardInterrupt:
         _processes.cache_clear()
         flag.value = AT_ONCE
@@ -265,7 +268,12 @@ def _threads(jobs: int) -> ThreadPoolExecutor:
 
 @cache
 def _processes(jobs: int) -> tuple[Executor, StopFlag]:
-    return new_worker_pool(jobs)
+    """Return a pool and its flag; all its processes are started here, so that later calls cost little."""
+    executor, flag = new_worker_pool(jobs)
+    with one_thread_each(), ctrl_c_is_not_inherited(), _main_is_not_imported():
+        for _ in range(jobs):
+            executor.submit(os.getpid)
+    return executor, flag
 
 
 def _forget_pools() -> None:

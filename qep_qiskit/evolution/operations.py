@@ -70,15 +70,22 @@ def rotation_operations(
             states.
         arithmetic: Array library and precision of the states.
     """
-    rotations = {
-        index: [in_arithmetic(layer, arithmetic) for layer in _rotations(stack, angles[index][:, :, 0])]
-        for index, stack in enumerate(compiled.stacks)
-        if index in compiled.fields
-    }
+    shared = {index: np.ascontiguousarray(angles[index][:, :, 0]) for index in compiled.fields}
+    rotations = {index: _kept_rotations(compiled, index, own.tobytes(), arithmetic) for index, own in shared.items()}
     return [
         Change(rotations[step.stack][step.layer]) if isinstance(step, Multiply) and step.stack in rotations else step
         for step in compiled.steps
     ]
+
+
+@lru_cache(maxsize=4)
+def _kept_rotations(
+    compiled: CompiledProgram, index: int, angles: bytes, arithmetic: Arithmetic
+) -> list[tuple[Block, ...]]:
+    """Rotations of a stack; kept, because requests of a step, and of an evaluation, have the same fields."""
+    stack = compiled.stacks[index]
+    found = np.frombuffer(angles).reshape(stack.source.shape)
+    return [in_arithmetic(layer, arithmetic) for layer in _rotations(stack, found)]
 
 
 def _rotations(stack: LayerStack, angles: NDArray) -> list[list[Block]]:

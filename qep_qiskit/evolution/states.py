@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
 
 from numpy.typing import NDArray
 
 from qep_qiskit.core.arithmetic import DOUBLE, Arithmetic
-from qep_qiskit.core.jobs import current_jobs, fill_in_processes, in_threads
+from qep_qiskit.core.jobs import current_jobs, in_threads
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.program import LayerProgram
+from qep_qiskit.core.transforms import num_qubits_of
 from qep_qiskit.evolution.batch import Batch, Move, Multiply, Operation, moves_between
 from qep_qiskit.evolution.compiled import LayerStack, compiled_program
 from qep_qiskit.evolution.operations import (
@@ -28,11 +29,11 @@ from qep_qiskit.evolution.phase_factors import Factor, individual_phase_factors,
 _TOGETHER_UP_TO_QUBITS = 12
 _AMPLITUDES_TOGETHER = 1 << 14
 _STATES_WORTH_A_CALL = 16
+_AMPLITUDES_IN_PIECE = 1 << 16
 _AMPLITUDES_IN_TURN = 1 << 18
 _AMPLITUDES_ON_DEVICE = 1 << 24
 _STATES_TOGETHER = 512
 _NUMBERS_IN_TABLES = 1 << 20
-_WORTH_PROCESSES = 1 << 24  # amplitudes times layers; sending less takes as long as the work
 
 
 def evolve(program: LayerProgram, parameters: NDArray, arithmetic: Arithmetic = DOUBLE) -> NDArray:
@@ -50,53 +51,91 @@ def evolve(program: LayerProgram, parameters: NDArray, arithmetic: Arithmetic = 
     Raises:
         ResourceError: The states do not fit in memory.
     """
-    arrays = len(parameters) + 8 * current_jobs()
-    require_memory(program.num_qubits, arithmetic.bytes_per_amplitude * arrays, "a batch of state vectors")
-    states = arithmetic.empty((len(parameters), 1 << program.num_qubits))
-    plan = _Plan.on(program, parameters, arithmetic)
-    chunks = list(_chunks(program, len(parameters), arithmetic))
+    require_states(program.num_qubits, len(parameters), arithmetic)
+    return _evolved(_Plan.on(program, parameters, arithmetic), parameters)
 
-    def write(rows: slice) -> None:
-        plan.run(parameters[rows], states[rows])
 
-    if states.size * len(program.layers) < _WORTH_PROCESSES or arithmetic.on_device:
-        in_threads(write, chunks)
-        return states
-    batch = program, parameters, arithmetic.precision
-    fill_in_processes(states, chunks, write, lambda: partial(_write_elsewhere, pickle.dumps(batch)))
+def require_states(num_qubits: int, count: int, arithmetic: Arithmetic) -> None:
+    """Check that a number of states fits in memory, with what the jobs need to compute them; raises ResourceError."""
+    arrays = count + 8 * current_jobs()
+    require_memory(num_qubits, arithmetic.bytes_per_amplitude * arrays, "a batch of state vectors")
+
+
+def _evolved(plan: _Plan, parameters: NDArray) -> NDArray:
+    states = plan.arithmetic.empty((len(parameters), len(plan.start)))
+    in_threads(lambda rows: plan.run(parameters[rows], states[rows]), _chunks(plan, len(parameters)))
     return states
 
 
-def _write_elsewhere(batch: bytes, rows: slice, out: NDArray) -> None:
+def packed_batch(program: LayerProgram, parameters: NDArray, arithmetic: Arithmetic) -> bytes:
+    """Return a batch for `evolve_part` in another process, with the arguments of `evolve`."""
+    return pickle.dumps((_packed_program(program), parameters, arithmetic.precision))
+
+
+def evolve_part(batch: bytes, rows: slice) -> NDArray:
+    """Compute states of some rows of a packed batch, rounded as those of the whole batch are.
+
+    Args:
+        batch: The batch.
+        rows: The rows, from the beginning of a piece on.
+    """
     plan, parameters = _plan_of(batch)
-    plan.run(parameters[rows], out[rows])
+    return _evolved(plan, parameters[rows])
 
 
 @lru_cache(maxsize=1)
 def _plan_of(batch: bytes) -> tuple[_Plan, NDArray]:
     """Return the plan of a batch, of which a worker process evolves several parts."""
     program, parameters, precision = pickle.loads(batch)
-    return _Plan.on(program, parameters, Arithmetic(precision=precision)), parameters
+    return _Plan.on(_program_of(program), parameters, Arithmetic(precision=precision)), parameters
 
 
-def _chunks(program: LayerProgram, count: int, arithmetic: Arithmetic) -> Iterator[slice]:
+@lru_cache(maxsize=8)
+def _packed_program(program: LayerProgram) -> bytes:
+    return pickle.dumps(program)
+
+
+@lru_cache(maxsize=8)
+def _program_of(packed: bytes) -> LayerProgram:
+    return pickle.loads(packed)
+
+
+def states_in_piece(num_qubits: int) -> int:
+    """Return the number of states in a piece of a batch: a piece may be evolved and measured wherever there is time.
+
+    It does not depend on the number of jobs.
+    """
+    if num_qubits > _TOGETHER_UP_TO_QUBITS:
+        return max(1, _AMPLITUDES_IN_PIECE >> num_qubits)
+    return max(_STATES_WORTH_A_CALL, _AMPLITUDES_TOGETHER >> num_qubits)
+
+
+def parts_for_jobs(num_qubits: int, count: int) -> list[slice]:
+    """Return rows of a batch for each job, in whole pieces: as many for every job, and few enough for the memory."""
+    piece, jobs = states_in_piece(num_qubits), current_jobs()
+    pieces, most = -(-count // piece), max(1, (_AMPLITUDES_IN_TURN >> num_qubits) // piece)
+    rounds = max(1, -(-pieces // (jobs * most)))
+    size = piece * max(1, -(-pieces // (jobs * rounds)))
+    return _slices(count, size)
+
+
+def _slices(count: int, size: int) -> list[slice]:
+    return [slice(start, min(start + size, count)) for start in range(0, count, size)]
+
+
+def _chunks(plan: _Plan, count: int) -> list[slice]:
     """Rows of the batch that are evolved together: few enough for the cache, and for tables of all layers.
 
-    For narrow registers they do not depend on the number of jobs, because products of other shapes round differently.
-    For wide ones, whose states are evolved in turn, every job gets as many.
+    For narrow registers they do not depend on the number of jobs, because products of other shapes round differently,
+    and a piece has a whole number of them. Wide ones are evolved in turn.
     """
-    num_qubits = program.num_qubits
-    if arithmetic.on_device:
-        size = _AMPLITUDES_ON_DEVICE >> num_qubits
-    elif num_qubits > _TOGETHER_UP_TO_QUBITS:
-        rounds = -(-count // (current_jobs() * max(1, _AMPLITUDES_IN_TURN >> num_qubits)))
-        size = -(-count // (current_jobs() * rounds)) if count else 1
-    else:
-        in_tables = max(1, len(program.layers)) << (num_qubits + 3) // 2
-        in_cache = max(_STATES_WORTH_A_CALL, _AMPLITUDES_TOGETHER >> num_qubits)
-        size = min(_STATES_TOGETHER, in_cache, _NUMBERS_IN_TABLES // in_tables)
-    size = max(1, size)
-    return (slice(start, min(start + size, count)) for start in range(0, count, size))
+    num_qubits = num_qubits_of(len(plan.start))
+    if plan.arithmetic.on_device:
+        return _slices(count, max(1, _AMPLITUDES_ON_DEVICE >> num_qubits))
+    if num_qubits > _TOGETHER_UP_TO_QUBITS:
+        return parts_for_jobs(num_qubits, count)
+    in_tables = max(1, _NUMBERS_IN_TABLES // (max(1, plan.layers) << (num_qubits + 3) // 2))
+    return _slices(count, min(_STATES_TOGETHER, states_in_piece(num_qubits), 1 << num_qubits_of(in_tables)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,6 +151,7 @@ class _Plan:
         shared: For each, whether all states share the angles of a term, shape (terms,).
         common: For each, the phase factors that all states share.
         arithmetic: Array library and precision of the states.
+        layers: Number of layers.
     """
 
     operations: Sequence[Operation]
@@ -122,6 +162,7 @@ class _Plan:
     shared: dict[int, NDArray]
     common: dict[int, list[Factor]]
     arithmetic: Arithmetic
+    layers: int
 
     @classmethod
     def on(cls, program: LayerProgram, parameters: NDArray, arithmetic: Arithmetic) -> _Plan:
@@ -140,7 +181,13 @@ class _Plan:
             index: shared_phase_factors(stack.masks, angles[index], shared[index], compiled.num_qubits, arithmetic)
             for index, stack in multiplied.items()
         }
-        rest: dict[str, Any] = {"stacks": multiplied, "shared": shared, "common": common, "arithmetic": arithmetic}
+        rest: dict[str, Any] = {
+            "stacks": multiplied,
+            "shared": shared,
+            "common": common,
+            "arithmetic": arithmetic,
+            "layers": len(program.layers),
+        }
         if by_rotations:
             return cls(
                 operations=rotation_operations(compiled, angles, arithmetic),

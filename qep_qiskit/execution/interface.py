@@ -7,6 +7,7 @@ An executor returns raw outcomes; `qep_qiskit.measurement` estimates means and c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -116,6 +117,8 @@ class Request:
         randomizations: Largest number of random readout twirls, or None for no twirling. The flips are undone in the
             bits.
         calibration: A request of one measurement that calibrates this one; on a device both go into the same job.
+        while_waiting: Other work, which an executor may call while it waits for the outcomes. It returns the request
+            that follows, if that is known without them. A second call changes nothing.
 
     Example:
         >>> states = qep.CircuitStates(program=qep.hardware_efficient(2, depth=0), parameters=np.zeros((3, 4)))
@@ -131,6 +134,7 @@ class Request:
     for_means: bool = True
     randomizations: int | None = None
     calibration: Request | None = None
+    while_waiting: Callable[[], object] | None = None
 
     @property
     def has_noise_to_mitigate(self) -> bool:

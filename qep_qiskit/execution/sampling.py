@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from itertools import product
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,12 +13,16 @@ from numpy.typing import NDArray
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.jobs import in_threads
 from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.core.transforms import num_qubits_of
+from qep_qiskit.evolution import states_in_piece
 from qep_qiskit.execution.interface import GroupMeasurement, JobHandle, Request, ShotData
 from qep_qiskit.execution.outcome_check import with_calibration
-from qep_qiskit.outcomes import Outcomes
+from qep_qiskit.outcomes import Outcomes, unpacked
 from qep_qiskit.outcomes.checks import require_shape
 from qep_qiskit.outcomes.known_states import VectorStates
 from qep_qiskit.outcomes.states import CircuitStates, PreparedStates, ProgramStates, on_qubits
+
+Item = TypeVar("Item")
 
 _WORTH_THREADS = 1 << 15
 
@@ -31,13 +38,62 @@ def sample_vectors(
         seeds: Root of the random streams.
         key: Words of the request's key, which select its random numbers.
     """
-    return _sampled(states_of_vectors(vectors), measurements, seeds, key)
+    return joined(draw_pieces(vectors, measurements, seeds, key), measurements, num_qubits_of(vectors.shape[1]))
 
 
 def states_of_vectors(vectors: NDArray) -> VectorStates:
     """Return vectors (states, 2^N) as states of unknown energies."""
     unknown = np.full(len(vectors), np.nan)
     return VectorStates(vectors=vectors, energies=unknown, gaps=unknown)
+
+
+def draw_pieces(
+    vectors: NDArray,
+    measurements: tuple[GroupMeasurement, ...],
+    seeds: Seeds,
+    key: tuple[str | int, ...],
+    start: int = 0,
+) -> list[list[Outcomes]]:
+    """Measure the pieces of a batch, or of a part of it: each piece has a random stream of its own for every group.
+
+    Args:
+        vectors: State vectors, shape (states, 2^N), qubit 0 the least significant bit.
+        measurements: Measurements of the whole batch.
+        seeds: Root of the random streams.
+        key: Words of the request's key.
+        start: Index of the first state in the batch, the first of a piece.
+
+    Returns:
+        For every piece the outcomes of every measurement, in as few bytes as hold them.
+    """
+    size = states_in_piece(num_qubits_of(vectors.shape[1]))
+    prepared: PreparedStates = states_of_vectors(vectors)
+
+    def drawn(pair: tuple[int, GroupMeasurement]) -> Outcomes:
+        piece, own = pair
+        rows = own.states[own.states // size == piece] - start
+        words = ("piece", piece) if piece else ()
+        return prepared.measured(own.group, rows, own.shots, seeds.generator(*key, *own.seed_words, *words)).compact()
+
+    pieces = range(start // size, -(-(start + len(vectors)) // size))
+    found = _side_by_side(drawn, list(product(pieces, measurements)), prepared, measurements)
+    return [found[place : place + len(measurements)] for place in range(0, len(found), max(1, len(measurements)))]
+
+
+def joined(pieces: list[list[Outcomes]], measurements: tuple[GroupMeasurement, ...], num_qubits: int) -> ShotData:
+    """Return the outcomes of a batch from those of its pieces.
+
+    Args:
+        pieces: From `draw_pieces`.
+        measurements: Measurements of the whole batch.
+        num_qubits: Number of qubits.
+    """
+    size, outcomes = states_in_piece(num_qubits), []
+    for own, parts in zip(measurements, zip(*pieces, strict=True), strict=True):
+        places = np.argsort(np.argsort(own.states // size, kind="stable"))
+        packed = [part.packed() for part in parts]
+        outcomes.append(unpacked(packed[0][0], np.concatenate([array for _, array in packed])[places]))
+    return ShotData(outcomes=tuple(outcomes))
 
 
 def sample_known(request: Request, seeds: Seeds) -> ShotData:
@@ -47,23 +103,29 @@ def sample_known(request: Request, seeds: Seeds) -> ShotData:
         request: States and groups to measure.
         seeds: Root of the random streams.
     """
-    return _sampled(request.prepared, request.measurements, seeds, request.key.seed_words)
+    return _sampled(request.prepared, request, seeds)
 
 
-def _sampled(
-    prepared: PreparedStates, measurements: tuple[GroupMeasurement, ...], seeds: Seeds, key: tuple[str | int, ...]
-) -> ShotData:
-    """Draw every measurement from a random stream of its own, so groups are independent.
-
-    Small ones are drawn here: to wake a thread would take longer.
-    """
+def _sampled(prepared: PreparedStates, request: Request, seeds: Seeds) -> ShotData:
+    """Draw every measurement from a random stream of its own, so groups are independent."""
 
     def drawn(own: GroupMeasurement) -> Outcomes:
-        return prepared.measured(own.group, own.states, own.shots, seeds.generator(*key, *own.seed_words))
+        stream = seeds.generator(*request.key.seed_words, *own.seed_words)
+        return prepared.measured(own.group, own.states, own.shots, stream)
 
+    found = _side_by_side(drawn, request.measurements, prepared, request.measurements)
+    return ShotData(outcomes=tuple(found), discarded=prepared.discarded)
+
+
+def _side_by_side(
+    work: Callable[[Item], Outcomes],
+    items: Sequence[Item],
+    prepared: PreparedStates,
+    measurements: tuple[GroupMeasurement, ...],
+) -> list[Outcomes]:
+    """Return the outcomes of items; threads share them unless there is little: to wake one would take longer."""
     probabilities = sum(own.num_circuits for own in measurements) << (prepared.num_qubits or 0)
-    outcomes = (in_threads if probabilities >= _WORTH_THREADS else map)(drawn, measurements)
-    return ShotData(outcomes=tuple(outcomes), discarded=prepared.discarded)
+    return list((in_threads if probabilities >= _WORTH_THREADS else map)(work, items))
 
 
 class LocalExecutor(ABC):
@@ -133,7 +195,10 @@ class VectorExecutor(LocalExecutor):
 
     def _run(self, request: Request, circuits: ProgramStates) -> ShotData:
         """Sample the states of the circuits. Readout twirls change nothing here."""
-        return _sampled(self._known(request, circuits), request.measurements, self._seeds, request.key.seed_words)
+        known = self._known(request, circuits)
+        if isinstance(known, VectorStates):
+            return sample_vectors(known.vectors, request.measurements, self._seeds, request.key.seed_words)
+        return _sampled(known, request, self._seeds)
 
     def _known(self, request: Request, circuits: ProgramStates) -> PreparedStates:
         """Return the states of the circuits of a request, known as vectors."""

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Executor, RequestKey
-from qep_qiskit.learning.free_phase import cost_of_outputs
+from qep_qiskit.learning.free_phase import FreePhase, cost_of_outputs
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.state import EpochTally
-from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, Usage, run_measurements
+from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, Queue, Usage, run_measurements
 from qep_qiskit.network.cost_interface import Cost
 from qep_qiskit.outcomes import is_none, no_covariance
 from qep_qiskit.preparation import WarmStartArrays
@@ -122,14 +122,20 @@ def evaluation(
     covariances: list[NDArray] = []
     kept: dict[str, list[NDArray]] = {}
     parts = np.split(np.arange(data.num_samples), range(_SAMPLES_PER_REQUEST, data.num_samples, _SAMPLES_PER_REQUEST))
-    for number, rows in enumerate(parts):
+
+    def of_part(number: int, rows: NDArray) -> MeasurementCoroutine[FreePhase]:
         part = data.take(rows)
         free = estimator.hamiltonian.free_coefficients(weights, part.inputs)
-        key = RequestKey(purpose, index, number)
         targets = part.targets if with_cost and not as_whole else None
         known = {name: array[rows] for name, array in (warm_start or {}).items()}
+        key = RequestKey(purpose, index, number)
         work = estimator.free_phase(free, targets, key, known, shots=estimator.evaluation_shots)
-        found = yield from estimator.without_errors(work, calibrations)
+        return estimator.without_errors(work, calibrations)
+
+    # All parts share the calibration that the first one measures.
+    queue = Queue((of_part(number, rows) for number, rows in enumerate(parts)), ahead=estimator.mitigation is None)
+    for rows in parts:
+        part, found = data.take(rows), (yield from queue.next_result())
         for name, array in found.prepared_states.warm_start.items():
             kept.setdefault(name, []).append(array)
         correct = count_correct(cost, found.outputs, part) if with_cost else np.nan

@@ -7,8 +7,9 @@ stages: the free phase in the groups of the outputs, whose error signals make th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import ClassVar
 
 import numpy as np
@@ -24,7 +25,7 @@ from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import diagnose
 from qep_qiskit.learning.error_signals import signal_batch
 from qep_qiskit.learning.estimator_check import check_contrast, check_coupled_samples
-from qep_qiskit.learning.free_phase import FreePhase, measure_free
+from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_outputs, measure_free
 from qep_qiskit.learning.gradient_batch import GradientBatch
 from qep_qiskit.learning.gradient_estimate import GradientEstimate, MeasuredGradient
 from qep_qiskit.learning.measurement_plans import Grouping, gradient_plan, output_plan
@@ -324,13 +325,16 @@ class GradientEstimator:
         """Measure the free phase where its error signals make the nudge, and then all phases in one request."""
         hamiltonian, targets, key, start = self.hamiltonian, work.targets, work.key, work.start
         plan = gradient_plan(hamiltonian, self.grouping, work.jacobian)
-        first = None
+        first, free_cost = None, None
         if hamiltonian.cost.has_signals:
             sizes = np.abs(work.betas[work.betas != 0.0])
             finest = float(sizes.min()) if 0.0 in work.betas and sizes.size else None
             first = work.known_free
             if first is None:
-                first = yield from self.free_phase(work.free, targets, key, start.arrays, finest=finest)
+                first = yield from self.free_phase(work.free, None, key, start.arrays, finest=finest)
+            assert first.outputs is not None
+            assert first.output_covariance is not None
+            free_cost = cache(partial(cost_of_outputs, hamiltonian, first.outputs, first.output_covariance, targets))
             key = replace(key, stage=key.stage + 1)
             start = WarmStart(
                 free=first.prepared_states.free, arrays={**start.arrays, **first.prepared_states.warm_start}
@@ -341,7 +345,7 @@ class GradientEstimator:
         betas, fractions = self._betas_and_shots(work, nudge)
         wanted = wanted_phases(hamiltonian, plan, work.jacobian, betas, work.betas)
         family = HamiltonianFamily(groups=hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=key)
-        estimates, prepared_states = yield from self._measure(plan, family, wanted, start, fractions)
+        estimates, prepared_states = yield from self._measure(plan, family, wanted, start, fractions, free_cost)
         if first is not None and not plan.of_entries:
             estimates = filled_in(estimates, first.estimates, betas)
         moments = plan.averaged_per_term(estimates, hamiltonian.num_terms)
@@ -366,7 +370,7 @@ class GradientEstimator:
             moments=estimates,
             jacobian=plan.jacobian(work.jacobian),
             signals=signals,
-            cost=cost_of_phases(hamiltonian, moments, betas, targets) if first is None else first.cost,
+            cost=cost_of_phases(hamiltonian, moments, betas, targets) if free_cost is None else free_cost(),
             outputs=None if first is None else first.outputs,
             diagnostics=diagnostics,
             warm_start={**(first.prepared_states.warm_start if first else {}), **prepared_states.warm_start},
@@ -389,8 +393,9 @@ class GradientEstimator:
         wanted: dict[int, list[int]],
         start: WarmStart,
         fractions: NDArray,
+        free_cost: Callable[[], CostEstimate] | None,
     ) -> MeasurementCoroutine[tuple[StateMoments, PreparationResult]]:
-        """Prepare all phases that some group needs, and measure them."""
+        """Prepare all phases that some group needs, and measure them; the cost is computed meanwhile."""
         used, count = sorted({p for chosen in wanted.values() for p in chosen}), len(family.betas)
         prepared_states = yield from prepared(self.preparation, replace(family, betas=family.betas[used]), start)
         moments = yield from measure(
@@ -401,5 +406,6 @@ class GradientEstimator:
             shots=per_phase(per_group(self.shots, len(plan.groups)), fractions),
             key=family.key,
             prepared_phases=used,
+            while_waiting=free_cost,
         )
         return moments, replace(prepared_states, report=prepared_states.report.expanded(used, count))

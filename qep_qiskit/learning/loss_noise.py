@@ -47,11 +47,11 @@ def variances_of_loss(
     if cost.couples_samples:
         return variances_of_batch_loss(hamiltonian, outputs, covariance, targets)
     curvature = cost.curvature(outputs, targets)
-    _, rate = skewness(hamiltonian, outputs, covariance)
+    skew, rate = skewness(hamiltonian, outputs, covariance)
     slope = cost.signals(outputs, targets) - _slope_of_curvature(hamiltonian, outputs, covariance, targets)
     first, second = _directions(slope, curvature, covariance)
-    exact = _by_different_shots(hamiltonian, outputs, covariance, slope, curvature)
-    expanded = _expanded(hamiltonian, outputs, covariance, slope, curvature) - second.sum(axis=1) / 2.0
+    exact = _by_different_shots(hamiltonian, outputs, covariance, slope, curvature, rate)
+    expanded = _expanded(covariance, slope, curvature, skew, rate) - second.sum(axis=1) / 2.0
     unbiased = np.where(np.isfinite(exact), exact, expanded)
     # The remainder that belongs to no single direction is divided in proportion to their noise.
     own = first - second / 2.0
@@ -86,9 +86,9 @@ def variances_of_batch_loss(
         covariance.reshape(*batches, *covariance.shape[1:]),
     )
     second = np.einsum("bsorq,brqso->b", moved, moved)
-    expanded = _expanded(hamiltonian, outputs, covariance, slope, curvature).reshape(batches).sum(axis=1)
+    skew, rate = skewness(hamiltonian, outputs, covariance)
+    expanded = _expanded(covariance, slope, curvature, skew, rate).reshape(batches).sum(axis=1)
     found = _positive(expanded - second / 2.0, second)
-    _, rate = skewness(hamiltonian, outputs, covariance)
     rough = _few_on_one_side(hamiltonian, outputs, rate).reshape(batches).any(axis=1) & (second > found / 4.0)
     found = np.repeat(found, size) * size
     return found, np.where(np.repeat(rough, size), found, 0.0)
@@ -106,24 +106,26 @@ def _directions(slope: NDArray, curvature: NDArray, covariance: NDArray) -> tupl
 
 
 def _by_different_shots(
-    hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray, slope: NDArray, curvature: NDArray
+    hamiltonian: NudgedHamiltonian,
+    outputs: NDArray,
+    covariance: NDArray,
+    slope: NDArray,
+    curvature: NDArray,
+    rate: NDArray,
 ) -> NDArray[np.float64]:
     """Unbiased variances, shape (samples,), NaN where there are none.
 
     Outputs must be single Pauli strings with equal shots, at least four, and the curvature must not couple them.
     """
     means, sizes = hamiltonian.means_of_single_terms(outputs)
-    shots = _shots(hamiltonian, outputs, covariance)
+    shots = _shots(rate)
     own = np.einsum("soo->so", curvature)
     diagonal = (np.abs(curvature).sum(axis=(1, 2)) <= (1.0 + _ROUNDING) * np.abs(own).sum(axis=1)) & np.all(sizes)
     curvatures_of_mean = own * sizes**2
     offsets = curvatures_of_mean * means - sizes * slope  # the slope at a true mean <P> is curvature <P> - offset
-    every = zip(*np.tril_indices(outputs.shape[1]), strict=True)
-    pairs = [(o, p) for o, p in every if covariance[:, o, p].any()]  # others are Pauli strings of different batches
-    found = np.zeros(len(outputs))
-    if not pairs:
-        return np.where(diagonal, found, np.nan)
-    one, other = (list(side) for side in zip(*pairs, strict=True))
+    one, other = np.tril_indices(outputs.shape[1])
+    together = covariance[:, one, other].any(axis=0)  # others are Pauli strings of different batches
+    one, other = one[together], other[together]
     both = covariance[:, one, other] * (shots[:, None] - 1.0) / (sizes[one] * sizes[other])
     parts = _pair(
         (means[:, one], means[:, other], both + means[:, one] * means[:, other]),
@@ -131,14 +133,12 @@ def _by_different_shots(
         (offsets[:, one], offsets[:, other]),
         shots[:, None],
     )
-    for part, o, p in zip(parts.T, one, other, strict=True):
-        found += part if o == p else 2.0 * part
-    return np.where(diagonal, found, np.nan)
+    found = np.where(one == other, parts, 2.0 * parts)
+    return np.where(diagonal, np.ascontiguousarray(found.T).sum(axis=0), np.nan)
 
 
-def _shots(hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray) -> NDArray[np.float64]:
+def _shots(rate: NDArray) -> NDArray[np.float64]:
     """Number of shots that explains the variances, shape (samples,); NaN where outputs differ in it, or below four."""
-    _, rate = skewness(hamiltonian, outputs, covariance)
     least = np.where(rate > 0.0, rate, np.inf).min(axis=1)
     same = np.isfinite(least) & (rate.max(axis=1) <= (1.0 + 1e-6) * least)
     shots = 1.0 + np.divide(1.0, least, out=np.full_like(least, np.nan), where=same)
@@ -193,7 +193,7 @@ def _different(
 
 
 def _expanded(
-    hamiltonian: NudgedHamiltonian, outputs: NDArray, covariance: NDArray, slope: NDArray, curvature: NDArray
+    covariance: NDArray, slope: NDArray, curvature: NDArray, skew: NDArray, rate: NDArray
 ) -> NDArray[np.float64]:
     """s.Cov s with measured slopes, whose own noise adds tr(S^2) to its mean.
 
@@ -201,13 +201,12 @@ def _expanded(
     output c P + a of one Pauli string, c^2 (1 - <P>^2) / (shots - 1). This also correlates slope and variance. The
     third cumulants of other outputs are taken as zero, as for normal noise.
     """
-    skew, rate = skewness(hamiltonian, outputs, covariance)
     own = np.einsum("soo->so", curvature)
     # Contributions of the changing variances to the slope, and to its derivative.
     pull, curvatures_of_mean = own * skew, own * rate
     slope = slope + pull
     plugged_in = np.einsum("so,sop,sp->s", slope, covariance, slope + 4.0 * pull)
-    whole = curvature + curvatures_of_mean[:, :, None] * np.eye(outputs.shape[1])
+    whole = curvature + curvatures_of_mean[:, :, None] * np.eye(curvature.shape[1])
     plugged_in -= 4.0 * np.einsum("sop,spq,sqo,so->s", covariance, whole, covariance, curvatures_of_mean)
     return np.asarray(plugged_in)
 
@@ -238,8 +237,9 @@ def _slope_of_curvature(
 ) -> NDArray[np.float64]:
     """Derivatives of tr(L'' Cov) / 2 by the outputs at fixed covariance, shape (samples, outputs)."""
     found, shifts = np.zeros_like(outputs), _STEP * np.eye(outputs.shape[1])
-    near = np.concatenate([outputs + side * shift for shift in shifts for side in (1.0, -1.0)])
-    curvatures = hamiltonian.cost.curvature_near(near, np.tile(targets, (2 * len(shifts), 1)))
+    near = outputs + np.stack([shifts, -shifts], axis=1)[:, :, None]  # shape (outputs, sides, samples, outputs)
+    every = np.tile(targets, (2 * len(shifts), 1))
+    curvatures = hamiltonian.cost.curvature_near(near.reshape(-1, outputs.shape[1]), every)
     for output, pair in enumerate(curvatures.reshape(len(shifts), 2, *covariance.shape)):
         found[:, output] = ((pair[0] - pair[1]) * covariance).sum(axis=(1, 2)) / (4.0 * _STEP)
     return np.nan_to_num(found)  # a loss may be undefined beyond the range of the outputs

@@ -32,8 +32,7 @@ def check_estimate(estimate: GradientEstimate, layout: WeightLayout) -> None:
     Raises:
         ResultError: A value is not finite; the message names the weight or the sample.
     """
-    names = layout.names
-    check_finite(estimate.gradient, lambda place: f"the gradient of weight {names[place]}", error=ResultError)
+    check_finite(estimate.gradient, lambda place: f"the gradient of weight {layout.names[place]}", error=ResultError)
     check_finite(estimate.cost.values, lambda sample: f"the cost of sample {sample}", error=ResultError)
 
 

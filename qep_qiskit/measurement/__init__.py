@@ -2,6 +2,7 @@
 
 from qep_qiskit.measurement.batches import measure as measure
 from qep_qiskit.measurement.driving import MeasurementCoroutine as MeasurementCoroutine
+from qep_qiskit.measurement.driving import Queue as Queue
 from qep_qiskit.measurement.driving import Result as Result
 from qep_qiskit.measurement.driving import Usage as Usage
 from qep_qiskit.measurement.driving import as_coroutine as as_coroutine

@@ -6,7 +6,7 @@ whatever the number of weights (Scellier 2024, sec. 4.1).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,7 @@ def measure(
     shots: Sequence[int | Sequence[int] | None],
     key: RequestKey,
     prepared_phases: Sequence[int] | None = None,
+    while_waiting: Callable[[], object] | None = None,
 ) -> MeasurementCoroutine[StateMoments]:
     """Measure states in commuting groups, one shared shot batch each.
 
@@ -43,6 +44,7 @@ def measure(
         shots: Shots per batch of every group, one number or one for every phase; None for exact.
         key: Names the request.
         prepared_phases: The phases that there are states of, in order; all by default.
+        while_waiting: Other work, which an executor may do while it waits.
 
     Returns:
         Moments of shape (samples, phases, columns); NaN where they are not wanted, and there alone.
@@ -60,7 +62,7 @@ def measure(
         )
         for g, chosen, own, part in wanted
     )
-    data = yield Request(key=key, prepared=prepared, measurements=measurements)
+    data = yield Request(key=key, prepared=prepared, measurements=measurements, while_waiting=while_waiting)
     means = np.full((*shape, plan.num_estimates), np.nan)
     every = [data.moments(place, plan.groups[g]) for place, (g, *_) in enumerate(wanted)]
     exact = all(is_none(found.covariance) for found in every)

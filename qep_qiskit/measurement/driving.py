@@ -7,9 +7,9 @@ and logs of answers are handlers of single requests, given to `relayed`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import Any, TypeVar, overload
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar, overload
 
 from qep_qiskit.execution import Executor, Request, ShotData, answered
 
@@ -79,6 +79,41 @@ def relayed(
         return finished.value
     finally:
         work.close()
+
+
+class Queue(Generic[Result]):
+    """Measurement coroutines that run one after another, where none needs the results of another.
+
+    Args:
+        works: The coroutines; each is made when it begins.
+        ahead: Whether an executor that waits for the first request of one may begin the next one.
+    """
+
+    def __init__(self, works: Iterator[MeasurementCoroutine[Result]], *, ahead: bool = True) -> None:
+        self._works, self._ahead = works, ahead
+        self._started: tuple[MeasurementCoroutine[Result], Request] | None = None
+
+    def next_result(self) -> MeasurementCoroutine[Result]:
+        """Run the next coroutine to its end."""
+        self._begin()
+        assert self._started is not None
+        (work, request), self._started = self._started, None
+        try:
+            if self._ahead:
+                request = replace(request, while_waiting=self._begin)
+            while True:
+                answer = yield request
+                request = work.send(answer)
+        except StopIteration as finished:
+            return finished.value
+        finally:
+            work.close()
+
+    def _begin(self) -> Request | None:
+        """Run the next coroutine to its first request, unless it has started; None where there is no other."""
+        if self._started is None and (work := next(self._works, None)) is not None:
+            self._started = work, next(work)
+        return None if self._started is None else self._started[1]
 
 
 def completed(work: MeasurementCoroutine[Result], answer: Callable[[Request], ShotData]) -> Result:

@@ -268,10 +268,10 @@ class IsingNetwork(SpinNetwork):
             weights: Shape (weights,).
             inputs: Shape (samples, inputs).
         """
-        jacobian = self.jacobian(weights, inputs)
-        summed = np.zeros((inputs.shape[0], len(self.terms)))
-        np.add.at(summed.T, jacobian.term, (jacobian.values * np.asarray(weights)[jacobian.weight]).T)
-        return summed
+        jacobian, samples, size = self.jacobian(weights, inputs), inputs.shape[0], len(self.terms)
+        products = (jacobian.values * np.asarray(weights)[jacobian.weight]).T
+        places = jacobian.term[:, None] + size * np.arange(samples)
+        return np.bincount(places.ravel(), products.ravel(), samples * size).reshape(samples, size)
 
     def hamiltonian(self, weights: NDArray, x: NDArray | Sequence[float] | None = None) -> SparsePauliOp:
         """Return H(w, x) as a SparsePauliOp; spin k is qubit k.

@@ -188,12 +188,18 @@ class NudgedHamiltonian:
         """
         if self.output_map is None:
             return np.zeros_like(outputs), np.zeros(outputs.shape[1])
-        matrix, constants = self.output_map
+        single, sizes = self._single_terms
+        means = np.divide(outputs - self.output_map[1], sizes, out=np.zeros_like(outputs), where=single)
+        return means, sizes
+
+    @cached_property
+    def _single_terms(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        """Which outputs are a + c P of one Pauli string, and c, or 0 for others; each of shape (outputs,)."""
+        assert self.output_map is not None
+        matrix = self.output_map[0]
         pauli = np.array([isinstance(string, PauliString) for string in self.terms])
         single = (np.count_nonzero(matrix, axis=1) == 1) & (matrix[:, pauli] != 0.0).any(axis=1)
-        sizes = np.where(single, matrix.sum(axis=1), 0.0)
-        means = np.divide(outputs - constants, sizes, out=np.zeros_like(outputs), where=single)
-        return means, sizes
+        return single, np.where(single, matrix.sum(axis=1), 0.0)
 
     @cached_property
     def measured_terms(self) -> NDArray[np.int64]:

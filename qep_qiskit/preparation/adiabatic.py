@@ -118,17 +118,19 @@ class AdiabaticPreparation(Ramp):
 
     def _warn_if_coarse(self, groups: Sequence[CommutingGroup], coefficients: NDArray) -> None:
         strongest = float(np.abs(self.driver_fields(groups[0].num_qubits)).max())
-        sizes = np.insert(np.abs(coefficients), 0, strongest, axis=1)
-        state, worst = np.unravel_index(sizes.argmax(), sizes.shape)
-        largest = float(sizes[state, worst])
-        string = ["the driver", *(string for group in groups for string in group.terms)][int(worst)]
+        sizes = np.abs(coefficients)
+        largest = max(strongest, float(sizes.max(initial=0.0)))
+        affected = int((self.time_step * np.maximum(sizes.max(axis=1, initial=0.0), strongest) >= _COARSE).sum())
+        where: object = "the driver"
+        if affected and largest > strongest:
+            where = [string for group in groups for string in group.terms][int(sizes.argmax() % sizes.shape[1])]
         warn(
             CoarseTrotterWarning,
             f"the Trotter step no longer resolves the coefficients (dt * coefficient should stay below {_COARSE}); use "
             "more preparation.steps, a shorter total_time, a smaller learning rate, or a bound on the weights",
-            detail=f"dt = {self.time_step:.3g} and the coefficient {largest:.3g} of '{string}': "
+            detail=f"dt = {self.time_step:.3g} and the coefficient {largest:.3g} of '{where}': "
             f"{self.time_step * largest:.2f}",
-            affected=int((self.time_step * sizes.max(axis=1) >= _COARSE).sum()),
+            affected=affected,
             of=len(coefficients),
         )
 

@@ -112,6 +112,20 @@ def test_states_groups_and_steps_are_independent(kind, rng, monkeypatch):
     assert variance_p_value(first[::2, 0] - first[1::2, 0], variance) > LIMIT
 
 
+def test_pieces_of_a_batch_have_random_streams_of_their_own(rng, monkeypatch):
+    """The first piece is drawn as if it were alone, and equal states of different pieces independently."""
+    monkeypatch.setattr("qep_qiskit.execution.sampling.states_in_piece", lambda num_qubits: 2)
+    vectors = np.repeat(random_states(rng, 1, 8), 6, axis=0)
+    order = [5, 0, 4, 1, 3, 2]
+    found = [draw(vectors, (measurement(Z, order, 40),), step=step)[0] for step in range(300)]
+    first = draw(vectors[:2], (measurement(Z, [0, 1], 40),), step=299)[0]
+    assert np.array_equal(found[-1].weights[[1, 3]], first.weights)
+    means = np.array([outcomes.moments(Z).means for outcomes in found])
+    variance = 2 * (1 - Z.expectations(vectors[0]) ** 2) / 40
+    for one, other in [(1, 4), (3, 5), (2, 5)]:  # equal places in their pieces
+        assert variance_p_value(means[:, one] - means[:, other], variance) > LIMIT
+
+
 def test_vector_executor_measures_what_it_is_handed(rng):
     vectors = random_states(rng, 2, 8)
     states = VectorStates(vectors=vectors, energies=np.zeros(2), gaps=np.ones(2))
