@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from qep_qiskit.budget.network_errors import check_single_strings, exact_contrasts
 from qep_qiskit.budget.setup import on_the_engine, setup_of
 from qep_qiskit.config import Config, Experiment, build, check_config
-from qep_qiskit.config.budget import BudgetConfig
+from qep_qiskit.config.budget import BudgetConfig, SizeStudyConfig
 from qep_qiskit.config.measurement import MeasurementConfig
 from qep_qiskit.continuous.grid_network import GridNetwork
 from qep_qiskit.core.errors import ConfigError, QepError
@@ -67,8 +67,8 @@ def sizes_of(grid: Sequence[GridPoint]) -> Sizes:
         raise ConfigError(f"--over: --study size expected networks of two sizes or more, {_EXPECTED}; got {spins[0]}")
     points = [
         {"key": f"{point.name},seed={seed}", "swept": dict(point.swept), "config": _of_network(point.config, seed)}
-        for point in grid
-        for seed in range(point.config.seed, point.config.seed + point.config.budget.size.networks)
+        for point, count in zip(grid, spins, strict=True)
+        for seed in range(point.config.seed, point.config.seed + point.config.budget.size.networks_of(count))
     ]
     return Sizes(points=tuple(points), others=tuple(_others(grid, spins)))
 
@@ -95,7 +95,8 @@ def _checked(point: GridPoint) -> int:
 
 def _of_network(config: Config, seed: int) -> dict[str, Any]:
     """Return the configuration of a network with exact means, without keys that do not change it."""
-    study = BudgetConfig(samples=config.budget.samples, size=config.budget.size.model_copy(update={"networks": 1}))
+    size = SizeStudyConfig(networks=1, target_error=config.budget.size.target_error)
+    study = BudgetConfig(samples=config.budget.samples, size=size)
     contrast = config.contrast.model_copy(update={"beta": _PLACEHOLDER_BETA})
     exact = {"seed": seed, "measurement": MeasurementConfig(shots="exact"), "contrast": contrast, "budget": study}
     content = on_the_engine(config.model_copy(update=exact).resolved())

@@ -49,8 +49,30 @@ class SizeStudyConfig(Section):
 
     networks: Count = 6
     """Random networks of every size, with the seed of the configuration and the next ones."""
+    fewer_from: Count | None = None
+    """Number of spins from which on only `fewer_networks` are drawn, because large networks cost most."""
+    fewer_networks: Count | None = None
+    """Random networks of these sizes; their means have wider error bars."""
     target_error: float = Field(default=0.1, gt=0, lt=1)
     """Error of the gradient, relative to its length, for which shots are counted."""
+
+    def networks_of(self, spins: int) -> int:
+        """Return how many networks of a size are drawn.
+
+        Args:
+            spins: Number of spins.
+
+        Raises:
+            ConfigError: One of two keys that go together is missing.
+        """
+        if (self.fewer_from is None) != (self.fewer_networks is None):
+            missing = "fewer_from" if self.fewer_from is None else "fewer_networks"
+            raise ConfigError(
+                f"budget.size.{missing}: expected a number, because fewer_from and fewer_networks go together; got none"
+            )
+        if self.fewer_from is None or self.fewer_networks is None or spins < self.fewer_from:
+            return self.networks
+        return self.fewer_networks
 
 
 class RampStudyConfig(Section):

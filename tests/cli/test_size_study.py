@@ -115,6 +115,19 @@ def test_goes_on_where_it_stopped_and_takes_more_sizes(studied, qep, here, monke
     assert len(done) == 5 + 4
 
 
+def test_fewer_networks_of_large_sizes(studied, qep, here, undrawn):
+    """They are the first of those of a study with the same number everywhere."""
+    shutil.copytree(studied[0], "sizes")
+    fewer = ("--set", "budget.size.fewer_from=4", "--set", "budget.size.fewer_networks=1")
+    assert qep("budget", "exact.toml", *SIZES, *FEW, *fewer, "--out", "sizes").code == 0
+    rows = table(here / "sizes/size.csv")
+    assert [(row["spins"], row["seed"]) for row in rows if row["network.fields.mean"] == "1"] == [
+        *(("2", "3"), ("2", "4"), ("3", "3"), ("3", "4")),
+        ("4", "3"),
+    ]
+    assert all(row in table(studied[0] / "size.csv") for row in rows)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -124,6 +137,7 @@ def test_goes_on_where_it_stopped_and_takes_more_sizes(studied, qep, here, monke
         (("--study", "size", "--over", "network.fields.mean=1,2"), "networks of two sizes or more"),
         ((*SIZES, "--over", "seed=0:3"), "--over seed: networks differ by their seeds already"),
         ((*SIZES, "--set", "budget.size.networks=0"), "budget.size.networks"),
+        ((*SIZES, "--set", "budget.size.fewer_from=4"), "budget.size.fewer_networks: expected a number, because"),
         ((*SIZES, "--set", "budget.size.target_error=1.5"), "budget.size.target_error"),
         ((*SIZES, "--set", "contrast.kind=one_sided"), "contrast.kind: --study size takes contrasts without a free"),
         (("--study", "size", "--over", "network.num_spins=2,50"), "point num_spins=50: exact preparation"),
