@@ -251,7 +251,7 @@ _TRAINED = (
     "xor", "xor_one_shot", "xor_fields", "xor_noisy", "parity", "xor_fake_device", "native_torino", "moons", "digits",
     "xor_ansatz", "xor_vqe", "iris_vqe", "excited", "cluster_ising", "sensing", "oscillators", "oscillators_grid",
     "elastic", "classical_ising", "thermal", "antiferromagnet", "aim", "neural", "xor_size", "dmrg_19",
-    "iris_agnostic", "xor_chebyshev", "xor_holomorphic",
+    "iris_agnostic", "xor_chebyshev", "xor_holomorphic", "patterns", "patterns_quantum",
 )  # fmt: skip
 
 DOCUMENTED: dict[str, Documented] = {
@@ -335,6 +335,7 @@ DOCUMENTED: dict[str, Documented] = {
     "contrasts": benchmark("contrasts"),
     "digits_layer": benchmark("digits_layer"),
     "distant_votes": benchmark("distant_votes"),
+    "two_patterns": benchmark("two_patterns"),
     "gaussian_atoms": benchmark("gaussian_atoms", "32", "55"),
     "neural_response": benchmark("neural_response"),
     "noise_floor": benchmark("noise_floor", "fake_manila", "fake_torino", "--spins", "4"),
