@@ -2,10 +2,10 @@
 
     python benchmarks/two_patterns.py [--config configs/patterns.toml] [--seeds 30]
 
-Each row is a number of trainings that differ in their seeds. "Exact" ground states are found without a search: for given
-pooling and output spins, each spin of a map follows the sign of its field, so that 2^8 configurations are compared.
-Signals are those of a loss on expectations; its nudge acts on wrong outputs only, and has twice the size of the fixed
-nudge of an operator cost, so that beta is doubled.
+Each row is a number of trainings that differ in their seeds. "Exact" ground states are found without a search: for
+given pooling and output spins, each spin of a map follows the sign of its field, so that 2^8 configurations are
+compared. Signals are those of a loss on expectations: its nudge acts on wrong outputs only. Beta is then the published
+5, and the rate .1; the squared error of an operator cost has twice the published nudge, so that both are halved.
 
     learned    trainings whose outputs have the right signs for both patterns
 """

@@ -9,9 +9,10 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator
 from qiskit.transpiler import Target
 
+from qep_qiskit.config.convolution import CONVOLUTION, FILTER_KEYS, ConvolutionKeys
 from qep_qiskit.config.graph import GraphMaker, Pair, graph_makers, graph_values
 from qep_qiskit.config.kinds import refused
-from qep_qiskit.config.network_section import MOST_SPINS, NetworkSection, last_spins
+from qep_qiskit.config.network_section import MOST_SPINS, last_spins
 from qep_qiskit.config.weight_section import WeightBlockConfig, initialisation_of
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError, NetworkError, UnusedKeyWarning
@@ -34,7 +35,6 @@ from qep_qiskit.network import (
     heavy_hex_patch,
     square_patch,
 )
-from qep_qiskit.network.convolution import Convolution
 from qep_qiskit.tasks import Task
 
 _MAKERS: dict[str, GraphMaker] = {
@@ -44,7 +44,6 @@ _MAKERS: dict[str, GraphMaker] = {
     "native": (("qubits", "edges"), lambda qubits, edges: from_edges(len(qubits), edges)),
     **{name: (("cells",), partial(annealer_graph, name)) for name in ANNEALER_GRAPHS},
 }
-_FILTER_KEYS = ("filters", "filter_size", "stride", "pooling")
 _GRAPH_KEYS = (
     "device",
     "num_spins",
@@ -56,7 +55,7 @@ _GRAPH_KEYS = (
     "edges",
     "periodic",
     "image",
-    *_FILTER_KEYS,
+    *FILTER_KEYS,
 )
 _OR_SIZE = {"heavy_hex": "distance", "native": "qubits"}  # graphs whose size is either of two keys
 
@@ -141,7 +140,7 @@ class InputsConfig(WeightBlockConfig):
         return ClampedInputs.as_fields(chosen, self.strength)
 
 
-class IsingKeys(NetworkSection):
+class IsingKeys(ConvolutionKeys):
     """Keys shared by the quantum and the classical Ising network."""
 
     connection: ClassVar[str] = "add edges, or link inputs to its part of the graph"
@@ -185,23 +184,10 @@ class IsingKeys(NetworkSection):
     device: str | None = None
     """Device snapshot whose couplings form a native graph where `execution.backend` simulates no device, such as
     ``mps``: the circuits of the device, without its noise."""
-    image: Pair | None = None
-    """Rows and columns of the image of a convolution; its pixels are the inputs, row by row."""
-    filters: int | None = Field(default=None, ge=1)
-    """Filters of a convolution, 4 by default; each has a map of spins with the same weights."""
-    filter_size: int | None = Field(default=None, ge=1)
-    """Side of a filter in pixels, 2 by default."""
-    stride: int | None = Field(default=None, ge=1)
-    """Distance between neighbouring places of a filter, 1 by default."""
-    pooling: int | None = Field(default=None, ge=1)
-    """Side of the windows over which maps are averaged, 2 by default; 1 couples maps to outputs directly. Couplings to
-    pooling spins are frozen at one over the spins of a window."""
     edges: list[Pair] | None = None
     """Edge list. For a native graph it is filled in when the run starts."""
     outputs: list[int] | None = None
     """Output spins; by default the last layer, or as many of the last spins as there are targets, times `copies`."""
-    copies: int = Field(default=1, ge=1)
-    """Number of successive output spins whose mean is one output."""
     couplings: CouplingsConfig = CouplingsConfig()
     """J, one per edge."""
     fields: FieldsConfig = FieldsConfig()
@@ -281,7 +267,7 @@ class IsingKeys(NetworkSection):
             reads_spins: Not used.
         """
         values = self._graph_values()
-        if self.graph == "convolution":
+        if self.graph == CONVOLUTION:
             return self._convolution(task)
         make = heavy_hex_patch if self.graph == "heavy_hex" and self.distance is None else _MAKERS[self.graph][1]
         graph = make(*values)
@@ -298,23 +284,16 @@ class IsingKeys(NetworkSection):
 
     def _convolution(self, task: Task) -> IsingNetwork:
         """Return the network of filters over the pixels of an image."""
-        for key, is_given in {
-            "outputs": self.outputs is not None,
-            "inputs.mode": self.inputs.mode != "clamped",
-            "inputs.spins": self.inputs.spins is not None,
-            "inputs.links": self.inputs.links is not None,
-            "coupling_inputs": self.coupling_inputs.enabled,
-        }.items():
-            if is_given:
-                raise ConfigError(f"{key}: does not go with graph = 'convolution'; leave it out")
-        rows, columns = self.image or (0, 0)
-        count = task.train.num_inputs
-        if rows * columns != count:
-            raise NetworkError(
-                f"image: expected as many pixels as the task has inputs, {count}; got {rows} x {columns}"
-            )
-        given = {key: getattr(self, key) for key in _FILTER_KEYS if getattr(self, key) is not None}
-        plan = Convolution(image=(rows, columns), outputs=max(1, task.train.num_targets) * self.copies, **given)
+        plan = self.convolution(
+            task,
+            {
+                "outputs": self.outputs is not None,
+                "inputs.mode": self.inputs.mode != "clamped",
+                "inputs.spins": self.inputs.spins is not None,
+                "inputs.links": self.inputs.links is not None,
+                "coupling_inputs": self.coupling_inputs.enabled,
+            },
+        )
         return plan.network(
             copies=self.copies,
             inputs=initialisation_of(self, "inputs"),
@@ -325,8 +304,8 @@ class IsingKeys(NetworkSection):
 
     def _graph_values(self) -> list[Any]:
         """Return the values of the keys that the graph needs; where either of two sets its size, of the given one."""
-        if self.graph == "convolution":
-            given = [key for key in _FILTER_KEYS if getattr(self, key) is not None]
+        if self.graph == CONVOLUTION:
+            given = [key for key in FILTER_KEYS if getattr(self, key) is not None]
             return graph_values(self, self.graph, ("image", *given), _GRAPH_KEYS)
         wanted, other = _MAKERS[self.graph][0], _OR_SIZE.get(self.graph)
         if other is not None and self.num_spins is not None:

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 from typing import ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticKnownError
 
-from qep_qiskit.config.network_section import MOST_SPINS, NetworkSection, last_spins
-from qep_qiskit.config.section import Section, same_as
+from qep_qiskit.config.convolution import CONVOLUTION, FILTER_KEYS, ConvolutionKeys
+from qep_qiskit.config.network_section import MOST_SPINS, last_spins
+from qep_qiskit.config.section import Section
 from qep_qiskit.config.weight_section import WeightBlockConfig, initialisation_of
 from qep_qiskit.core.amounts import amount, there_are
 from qep_qiskit.core.errors import ConfigError, NetworkError
@@ -52,20 +54,21 @@ class PauliTermConfig(Section):
     ``?`` are named by their letters too, as ``K[X0 Z1]``."""
 
 
-class PauliConfig(NetworkSection):
+class PauliConfig(ConvolutionKeys):
     """Any Hamiltonian of Pauli strings, H = sum of the terms, with the signs as written."""
 
     connection: ClassVar[str] = "add terms that join it to the spins with inputs"
     symmetry_breaker: ClassVar[str] = "terms such as Z0, with weights that start from"
 
     kind: Literal["pauli"]
-    num_spins: int = Field(ge=1, le=MOST_SPINS)
-    """Number of spins, one qubit each."""
+    graph: Literal["convolution"] | None = None
+    """``convolution`` adds filters with tied weights K, pooling and trained couplings J to outputs, with the signs and
+    the spins of the Ising network; fields and all else are `terms`."""
+    num_spins: int | None = Field(default=None, ge=1, le=MOST_SPINS, validate_default=True)
+    """Number of spins, one qubit each; required unless a convolution has its own."""
     outputs: list[int] | None = None
     """Output spins; by default as many of the last spins as there are targets, times `copies`; none with
     `cost.observables`."""
-    copies: int = same_as(PauliNetwork, "copies", ge=1)
-    """Number of successive output spins whose mean is one output."""
     terms: list[PauliTermConfig] = Field(min_length=1)
     """Terms of H."""
     grouping: Literal["qubit_wise", "commuting"] = "qubit_wise"
@@ -74,6 +77,13 @@ class PauliConfig(NetworkSection):
     layer."""
     weights: PauliWeightsConfig = PauliWeightsConfig()
     """All weights, numbered in the order of their first appearance; by default drawn from a normal distribution."""
+
+    @field_validator("num_spins")
+    @classmethod
+    def _is_given(cls, value: int | None, info: ValidationInfo) -> int | None:
+        if value is None and info.data.get("graph") is None:
+            raise PydanticKnownError("missing")
+        return value
 
     @property
     def qubits_ahead(self) -> int | None:
@@ -98,17 +108,34 @@ class PauliConfig(NetworkSection):
             ConfigError: Keys contradict each other, or no term uses the inputs of the task.
             NetworkError: A term does not parse, or names a spin or an input that does not exist.
         """
+        if self.graph == CONVOLUTION:
+            return self._convolution(task)
+        self.refuse_given(("image", *FILTER_KEYS), f"goes with graph = '{CONVOLUTION}'")
+        assert self.num_spins is not None  # checked when the section is read
         count, targets = task.train.num_inputs, task.train.num_targets if reads_spins else 0
         if count and all(term.input is None for term in self.terms):
             raise ConfigError(
                 f"terms: the task has {amount(count, 'input')} and no term takes one, so that nothing of the data "
                 "reaches the network; give a term input = 0"
             )
+        outputs = last_spins(targets, self.num_spins, self.copies) if self.outputs is None else tuple(self.outputs)
+        return self._network((), self.num_spins, outputs, count)
+
+    def _convolution(self, task: Task) -> PauliNetwork:
+        """Return the network of filters over the pixels of an image, and of the terms."""
+        given = {key: getattr(self, key) is not None for key in ("num_spins", "outputs")}
+        plan = self.convolution(task, given)
+        size = plan.graph.num_spins
+        return self._network(plan.interactions(), size, plan.graph.layers[-1], task.train.num_inputs)
+
+    def _network(
+        self, parts: tuple[Interaction, ...], num_spins: int, outputs: tuple[int, ...], num_inputs: int
+    ) -> PauliNetwork:
         return PauliNetwork(
-            interactions=tuple(part for term in self.terms for part in _interactions(term, self.num_spins)),
-            outputs=last_spins(targets, self.num_spins, self.copies) if self.outputs is None else tuple(self.outputs),
+            interactions=(*parts, *(part for term in self.terms for part in _interactions(term, num_spins))),
+            outputs=outputs,
             copies=self.copies,
-            num_inputs=count,
+            num_inputs=num_inputs,
             start=initialisation_of(self, "weights"),
             entangling=self.grouping == "commuting",
         )

@@ -15,8 +15,10 @@ import numpy as np
 
 from qep_qiskit.core.checks import whole_number
 from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.network.graphs import Edge, Graph
 from qep_qiskit.network.ising import ISING_INITIALISATIONS, ClampedInputs, IsingNetwork
+from qep_qiskit.network.pauli import Interaction
 from qep_qiskit.network.weights import WeightInitialisation
 
 
@@ -145,6 +147,24 @@ class Convolution:
         """Names of the biases of pooling spins, which are frozen at zero: their spins take a mean."""
         first = self.num_map_spins
         return tuple(f"b[{spin}]" for spin in range(first, first + self.num_pooling_spins))
+
+    def interactions(self) -> tuple[Interaction, ...]:
+        """Return the convolution as parts of a Pauli network, without fields and biases.
+
+        Weights have the names of those of `network`, and its signs: fields and couplings are favoured. Couplings to
+        pooling spins are fixed.
+        """
+        held, size = set(self.pooling_edges), self.graph.num_spins
+
+        def part(*spins: int, weight: str | None, factor: float = 1.0, pixel: int | None = None) -> Interaction:
+            string = PauliString.of("Z", *sorted(spins))
+            return Interaction(operator=sparse_pauli_op([(string, -factor)], size), weight=weight, input=pixel)
+
+        return (
+            *(part(spin, weight=f"K[{place}]", pixel=pixel) for place, pixel, spin in self._places()),
+            *(part(*edge, weight=None, factor=self.pooling_coupling) for edge in self.pooling_edges),
+            *(part(j, k, weight=f"J[{j},{k}]") for j, k in self.graph.edges if (j, k) not in held),
+        )
 
     def network(
         self,

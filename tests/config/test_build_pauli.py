@@ -231,7 +231,7 @@ TERM = {"pauli": "X0", "weight": "w"}
         ([TERM], {"weights": {"values": {"v": 1.0}}}, "network.weights: no weight v; there are w"),
         ([TERM], {"weights": {"values": [1.0, 2.0]}}, "network.weights.values: expected 1 number (w), got 2"),
         ([TERM], {"weights": {"frozen": ["v"]}}, "network.weights: no weight v; there are w"),
-        ([TERM], {"graph": "chain"}, "network.graph: does not go with kind = 'pauli'; leave it out"),
+        ([TERM], {"graph": "chain"}, "network.graph: expected 'convolution', got 'chain'"),
         (
             [TERM],
             {"kind": "paul"},

@@ -7,7 +7,7 @@ import pytest
 from scipy.signal import correlate2d
 
 from qep_qiskit.config import build, check_config
-from qep_qiskit.core.errors import NetworkError
+from qep_qiskit.core.errors import NetworkError, QepError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.learning import evaluate
 from qep_qiskit.network import ClampedInputs, IsingNetwork, WeightInitialisation, chain
@@ -144,6 +144,44 @@ def test_a_quantum_network_with_equal_weights_in_place_of_ties_is_the_same(tmp_p
     plain = np.array([at[tied.ties.get(name, name)] for name in free.layout.names])
     x = made.task.train.inputs
     assert tied.coefficients(weights, x) == pytest.approx(free.coefficients(plain, x), abs=1e-12)
+
+
+def test_a_pauli_network_has_the_convolution_of_the_ising_network(tmp_path):
+    """The same weights by name give the same Hamiltonian, once the fields of the spins are terms of its own."""
+    keys = {"graph": "convolution", "filters": 2, "image": [3, 3], "copies": 2}
+    states = {"preparation": {"kind": "exact"}, "contrast": {"beta": 0.1}}
+    fields = [{"pauli": f"-X{spin}", "weight": "h"} for spin in range(14)]
+    pauli = experiment(tmp_path, network=keys | {"kind": "pauli", "terms": fields}, **states).network
+    ising = experiment(tmp_path, network=keys | {"kind": "ising", "biases": {"enabled": False}}, **states).network
+    assert (pauli.num_qubits, pauli.outputs, pauli.copies) == (14, ising.outputs, 2)
+    weights = pauli.layout.initial(Seeds(5))
+    at = dict(zip(pauli.layout.names, weights.tolist(), strict=True))
+    same = [
+        at["h"] if name[0] == "h" else at.get(name, plain)
+        for name, plain in zip(ising.layout.names, ising.layout.initial(Seeds(5)), strict=True)
+    ]
+    x = np.array(FALLING) * 0.3
+    difference = pauli.hamiltonian(weights, x) - ising.hamiltonian(np.array(same), x)
+    assert np.abs(difference.simplify().coeffs).max() < 1e-12
+    assert pauli.interaction("K[1,0,1]", x).equiv(ising.interaction("K[1,0,1]", x))
+
+
+@pytest.mark.parametrize(
+    ("network", "message"),
+    [
+        ({"graph": "convolution"}, "network.image: this key is missing; graph = 'convolution' needs it"),
+        ({"graph": "convolution", "image": [3, 3], "num_spins": 14}, "network.num_spins: does not go with graph"),
+        ({}, "network.num_spins: this key is missing"),
+        ({"num_spins": 2, "stride": 1}, "network.stride: goes with graph = 'convolution'"),
+    ],
+)
+def test_keys_of_pauli_networks_with_filters(tmp_path, network, message):
+    content = {
+        "task": task_file(tmp_path),
+        "network": {"kind": "pauli", "terms": [{"pauli": "X0", "weight": "h"}]} | network,
+    }
+    with pytest.raises(QepError, match=message):
+        build(check_config(content, "run.toml"))
 
 
 @pytest.mark.parametrize(
