@@ -80,6 +80,7 @@ if TYPE_CHECKING:
     from qep_qiskit.learning import Contrast as Contrast
     from qep_qiskit.learning import EarlyStopping as EarlyStopping
     from qep_qiskit.learning import ErrorModel as ErrorModel
+    from qep_qiskit.learning import GradientBatch as GradientBatch
     from qep_qiskit.learning import GradientDescent as GradientDescent
     from qep_qiskit.learning import GradientEstimate as GradientEstimate
     from qep_qiskit.learning import GradientEstimator as GradientEstimator

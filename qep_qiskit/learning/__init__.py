@@ -13,6 +13,7 @@ from qep_qiskit.learning.evaluation import Evaluation as Evaluation
 from qep_qiskit.learning.evaluation import evaluate as evaluate
 from qep_qiskit.learning.fluctuations import FluctuationEstimator as FluctuationEstimator
 from qep_qiskit.learning.gradient import GradientEstimator as GradientEstimator
+from qep_qiskit.learning.gradient_batch import GradientBatch as GradientBatch
 from qep_qiskit.learning.gradient_estimate import GradientEstimate as GradientEstimate
 from qep_qiskit.learning.pilot import Pilot as Pilot
 from qep_qiskit.learning.pilot import first_beta as first_beta

@@ -30,16 +30,16 @@ from numpy.typing import NDArray
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.limits import Count, Positive, check_limits
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.contrast import NUDGELESS
 from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.learning.gradient_batch import GradientBatch
 from qep_qiskit.learning.gradient_estimate import GradientEstimate, MeasuredGradient
 from qep_qiskit.learning.measurement_plans import gradient_plan
 from qep_qiskit.learning.phases import MeasuredPhases
 from qep_qiskit.learning.shots import per_group
 from qep_qiskit.learning.update import OptimizerState
 from qep_qiskit.learning.weight_path import Force, WeightPath
-from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, measure
+from qep_qiskit.measurement import MeasurementCoroutine, measure
 from qep_qiskit.network import WeightLayout
 from qep_qiskit.preparation import HamiltonianFamily, WarmStart, WarmStartArrays, prepared
 
@@ -70,7 +70,8 @@ class AgnosticUpdate:
         >>> experiment = qep.from_file("configs/xor.toml", ["measurement.shots='exact'"])
         >>> weights, data = experiment.network.layout.initial(qep.Seeds(1)), experiment.task.train
         >>> key = qep.RequestKey("demo", 0)
-        >>> work = update.estimate(experiment.estimator, weights, data.inputs, data.targets, key)
+        >>> batch = qep.GradientBatch(weights=weights, inputs=data.inputs, targets=data.targets, key=key)
+        >>> work = update.estimate(experiment.estimator, batch)
         >>> found, _ = qep.run_measurements(work, experiment.executor)
         >>> move = found.equilibrium.weights - weights
         >>> float(np.abs(move).max()) > 0.0, found.equilibrium.contraction < 1.0
@@ -120,26 +121,12 @@ class AgnosticUpdate:
         assert estimate.equilibrium is not None
         return estimate.equilibrium.weights, dict(optimizer_state)
 
-    def estimate(
-        self,
-        estimator: GradientEstimator,
-        weights: NDArray,
-        inputs: NDArray,
-        targets: NDArray,
-        key: RequestKey,
-        warm_start: WarmStartArrays | None = None,
-        calibrations: Calibrations | None = None,
-    ) -> MeasurementCoroutine[GradientEstimate]:
+    def estimate(self, estimator: GradientEstimator, batch: GradientBatch) -> MeasurementCoroutine[GradientEstimate]:
         """Measure both phases at the weights, then forces where they move the weights, until these are at equilibrium.
 
         Args:
             estimator: Estimator of a contrast of two phases.
-            weights: Shape (weights,).
-            inputs: Shape (samples, inputs).
-            targets: Shape (samples, targets).
-            key: Key of the first request; later stages count up from it.
-            warm_start: Warm-start arrays of these samples, or None.
-            calibrations: Valid readout calibrations by name; new ones are added in place.
+            batch: Weights and samples.
 
         Returns:
             Measurement coroutine that gives the estimate, with `GradientEstimate.equilibrium`.
@@ -147,9 +134,16 @@ class AgnosticUpdate:
         Raises:
             NetworkError: The equilibrium is not stable, or not reached; the message gives an epsilon that would do.
         """
-        calibrations = {} if calibrations is None else calibrations
+        weights, inputs, key = batch.weights, batch.inputs, batch.key
+        calibrations = {} if batch.calibrations is None else batch.calibrations
         measured = yield from estimator.phases(
-            weights, inputs, targets, key, estimator.contrast.betas, warm_start, calibrations=calibrations
+            weights,
+            inputs,
+            batch.targets,
+            key,
+            estimator.contrast.betas,
+            batch.warm_start,
+            calibrations=calibrations,
         )
         stencil = estimator.contrast.stencil_on(measured.betas)
         first, second = np.flatnonzero(stencil).tolist()
@@ -164,7 +158,7 @@ class AgnosticUpdate:
             contrast=contrast,
         )
         path.add(weights, Force.of(measured.moments, second, measured.jacobian))
-        nudge, beta = _nudge_of(estimator, measured, inputs, targets), measured.betas[[second]]
+        nudge, beta = _nudge_of(estimator, measured, inputs, batch.targets), measured.betas[[second]]
         while not path.is_complete:
             place = path.next
             family = HamiltonianFamily(

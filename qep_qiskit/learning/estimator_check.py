@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.learning.contrast import FLUCTUATIONS, HOLOMORPHIC, LINEAR_RESPONSE, NUDGELESS, Contrast
 from qep_qiskit.learning.replicates import Replication
+from qep_qiskit.measurement import MeasurementPlan
 from qep_qiskit.preparation import Preparation
 from qep_qiskit.preparation.linear_response import LinearlyResponding
 
@@ -62,3 +64,21 @@ def check_coupled_samples(given: Sequence[int | None], replication: Replication 
         raise ConfigError(
             "remove_signal_bias: goes with a loss of single samples; with a loss over a batch leave it out"
         )
+
+
+def check_split_shots(shots: Sequence[int | None], plan: MeasurementPlan, *, each_weight: bool) -> None:
+    """Check shots that are given for every group.
+
+    Args:
+        shots: Shots of every group.
+        plan: Measurement plan of outputs and cost.
+        each_weight: Whether each weight is measured on its own.
+
+    Raises:
+        ConfigError: They do not fit the groups, or there are no shared groups.
+    """
+    if each_weight:
+        raise ConfigError("measurement: with each weight measured on its own, give one number of shots for all")
+    if len(shots) != len(plan.groups):
+        names = ", ".join(group.name for group in plan.groups)
+        raise ConfigError(f"measurement: expected shots for the groups {names}, got {amount(len(shots), 'number')}")

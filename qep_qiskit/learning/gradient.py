@@ -15,16 +15,14 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.checks import check_shots
-from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.chosen_phases import cost_of_phases, unit_of_signals, wanted_phases, without_frozen_groups
 from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import diagnose
 from qep_qiskit.learning.error_signals import signal_batch
-from qep_qiskit.learning.estimator_check import check_contrast, check_coupled_samples
+from qep_qiskit.learning.estimator_check import check_contrast, check_coupled_samples, check_split_shots
 from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_outputs, measure_free
 from qep_qiskit.learning.gradient_batch import GradientBatch
 from qep_qiskit.learning.gradient_estimate import GradientEstimate, MeasuredGradient
@@ -134,13 +132,8 @@ class GradientEstimator:
             check_coupled_samples([*given, self.test_shots], self.replication)
         for shots in (*given, self.test_shots):
             check_shots("shots", shots)
-        if not is_split(self.shots):
-            return
-        if self.grouping == "per_weight":
-            raise ConfigError("measurement: with each weight measured on its own, give one number of shots for all")
-        if len(given) != len(self.measurement_plan.groups):
-            names = ", ".join(group.name for group in self.measurement_plan.groups)
-            raise ConfigError(f"measurement: expected shots for the groups {names}, got {amount(len(given), 'number')}")
+        if is_split(self.shots):
+            check_split_shots(given, self.measurement_plan, each_weight=self.grouping == "per_weight")
 
     @property
     def measurement_plan(self) -> MeasurementPlan:
@@ -179,22 +172,27 @@ class GradientEstimator:
         Returns:
             Measurement coroutine that gives the estimate.
         """
-        self.hamiltonian.check_samples(inputs, targets)
-        batch = GradientBatch(
-            weights=weights,
-            inputs=inputs,
-            targets=self.hamiltonian.targets_of(inputs, targets),
-            key=key,
-            warm_start=warm_start or {},
-            calibrations=calibrations,
-        )
+        batch = GradientBatch(weights=weights, inputs=inputs, targets=targets, key=key, calibrations=calibrations)
+        return self.estimate_batch(replace(batch, warm_start=warm_start or {}))
+
+    def estimate_batch(self, batch: GradientBatch) -> MeasurementCoroutine[GradientEstimate]:
+        """Measure the gradient of the mean cost of a batch, as `estimate`.
+
+        Args:
+            batch: Weights and samples.
+
+        Returns:
+            Measurement coroutine that gives the estimate.
+        """
+        self.hamiltonian.check_samples(batch.inputs, batch.targets)
+        batch = replace(batch, targets=self.hamiltonian.targets_of(batch.inputs, batch.targets))
         replication = self.replication
         if replication is None or self.shots is None:
             measured = yield from self._measure_gradient(batch, 1)
             return measured.unsplit()
         part = replace(
             self,
-            hamiltonian=self.hamiltonian.in_batches_of(len(inputs)),
+            hamiltonian=self.hamiltonian.in_batches_of(len(batch.inputs)),
             shots=each(self.shots, replication.share),
             replication=None,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from numpy.typing import NDArray
 
@@ -21,16 +21,22 @@ class GradientBatch:
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
         key: Key of the first request; later stages count up from it.
-        warm_start: Warm-start arrays of these samples.
+        warm_start: Warm-start arrays of these samples (`GradientEstimate.warm_start`).
         calibrations: Valid readout calibrations by name, to which new ones are added in place; or None.
+
+    Example:
+        >>> key = qep.RequestKey("demo", 0)
+        >>> batch = qep.GradientBatch(weights=np.ones(2), inputs=np.zeros((3, 1)), targets=np.ones((3, 1)), key=key)
+        >>> len(batch.inputs)
+        3
     """
 
     weights: NDArray
     inputs: NDArray
     targets: NDArray
     key: RequestKey
-    warm_start: WarmStartArrays
-    calibrations: Calibrations | None
+    warm_start: WarmStartArrays = field(default_factory=dict)
+    calibrations: Calibrations | None = None
 
     def tiled(self, replication: Replication) -> GradientBatch:
         """Return the replicates of the samples as further samples of one batch."""

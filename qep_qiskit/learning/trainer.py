@@ -22,6 +22,7 @@ from qep_qiskit.learning.callback import Callback
 from qep_qiskit.learning.epoch_evaluations import EpochEvaluations, epoch_evaluations
 from qep_qiskit.learning.evaluation import count_correct
 from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.learning.gradient_batch import GradientBatch
 from qep_qiskit.learning.records import (
     Outcome,
     Record,
@@ -282,15 +283,15 @@ class Trainer:
     def _step(self, rows: NDArray[np.int64]) -> None:
         state, batch = self.state, self.task.train.take(rows)
         calibrations = dict(state.calibrations)  # a copy: the state changes only when the step is complete
-        work = self.update.estimate(
-            self.current_estimator,
-            state.weights,
-            batch.inputs,
-            batch.targets,
-            RequestKey("train", state.step),
+        of_step = GradientBatch(
+            weights=state.weights,
+            inputs=batch.inputs,
+            targets=batch.targets,
+            key=RequestKey("train", state.step),
             warm_start={name: array[rows] for name, array in state.warm_starts.items()},
             calibrations=calibrations,
         )
+        work = self.update.estimate(self.current_estimator, of_step)
         with self._counting(state.step + 1) as found, naming_step(state.step + 1):
             estimate = self._drive(work)
             check_estimate(estimate, self._layout)

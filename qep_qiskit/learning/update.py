@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.limits import NotNegative, Positive, check_limits
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.learning.gradient_batch import GradientBatch
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
-from qep_qiskit.measurement import Calibrations, MeasurementCoroutine
+from qep_qiskit.measurement import MeasurementCoroutine
 from qep_qiskit.network import WeightLayout
-from qep_qiskit.preparation import WarmStartArrays
 
 _Decay = Annotated[float, Ge(0), Lt(1)]
 DecayShape = Literal["constant", "linear", "cosine", "exponential"]
@@ -232,17 +231,8 @@ class UpdateRule(Protocol):
     def start(self, num_weights: int) -> OptimizerState:
         """Return the state before the first step, by name, each array of shape (weights,)."""
 
-    def estimate(
-        self,
-        estimator: GradientEstimator,
-        weights: NDArray,
-        inputs: NDArray,
-        targets: NDArray,
-        key: RequestKey,
-        warm_start: WarmStartArrays | None = None,
-        calibrations: Calibrations | None = None,
-    ) -> MeasurementCoroutine[GradientEstimate]:
-        """Measure what the step needs; arguments as those of `GradientEstimator.estimate`."""
+    def estimate(self, estimator: GradientEstimator, batch: GradientBatch) -> MeasurementCoroutine[GradientEstimate]:
+        """Measure what the step needs."""
 
     def moved(
         self,
@@ -311,18 +301,9 @@ class Update:
         """Return the optimiser state before the first step, by name, each array of shape (weights,)."""
         return self.optimizer.start(num_weights)
 
-    def estimate(
-        self,
-        estimator: GradientEstimator,
-        weights: NDArray,
-        inputs: NDArray,
-        targets: NDArray,
-        key: RequestKey,
-        warm_start: WarmStartArrays | None = None,
-        calibrations: Calibrations | None = None,
-    ) -> MeasurementCoroutine[GradientEstimate]:
-        """Measure the gradient; arguments as those of `GradientEstimator.estimate`."""
-        return estimator.estimate(weights, inputs, targets, key, warm_start, calibrations)
+    def estimate(self, estimator: GradientEstimator, batch: GradientBatch) -> MeasurementCoroutine[GradientEstimate]:
+        """Measure the gradient."""
+        return estimator.estimate_batch(batch)
 
     def moved(
         self,

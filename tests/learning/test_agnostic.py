@@ -16,7 +16,7 @@ from qep_qiskit.config import from_file
 from qep_qiskit.core.errors import ConfigError, NetworkError, UnconvergedWarning
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
-from qep_qiskit.learning import AgnosticUpdate, Contrast, GradientEstimator
+from qep_qiskit.learning import AgnosticUpdate, Contrast, GradientBatch, GradientEstimator
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import Usage, run_measurements
 from qep_qiskit.network import IsingNetwork, WeightInitialisation, chain, complete
@@ -47,7 +47,8 @@ def moved(hamiltonian, weights, *, epsilon, beta, kind="one_sided", x=NO_INPUTS,
         shots=shots,
     )
     update = AgnosticUpdate(**{"epsilon": epsilon, "tolerance": 1e-9} | options)
-    work = update.estimate(estimator, weights, x, y, RequestKey("test", options.pop("step", 0)))
+    key = RequestKey("test", options.pop("step", 0))
+    work = update.estimate(estimator, GradientBatch(weights=weights, inputs=x, targets=y, key=key))
     found, usage = run_measurements(work, VectorExecutor(Seeds(0)))
     return found, found.equilibrium.weights - weights, usage
 
@@ -237,7 +238,8 @@ def moved_by_shots(hamiltonian, weights, step, *, epsilon, beta, kind):
         hamiltonian=hamiltonian, preparation=ExactPreparation(), contrast=Contrast(kind=kind, beta=beta), shots=100
     )
     key = RequestKey("test", step)
-    work = AgnosticUpdate(epsilon=epsilon).estimate(estimator, weights, NO_INPUTS, NO_TARGETS, key)
+    batch = GradientBatch(weights=weights, inputs=NO_INPUTS, targets=NO_TARGETS, key=key)
+    work = AgnosticUpdate(epsilon=epsilon).estimate(estimator, batch)
     return run_measurements(work, VectorExecutor(Seeds(5)))
 
 
@@ -308,7 +310,9 @@ def test_every_preparation_finds_an_equilibrium(name):
     experiment = from_file(f"configs/{config}.toml", [*changes, spring])
     weights, data = experiment.network.layout.initial(experiment.seeds), experiment.task.train.take(np.arange(1))
     update = experiment.trainer(callbacks=()).update
-    work = update.estimate(experiment.estimator, weights, data.inputs, data.targets, RequestKey("test", 0))
+    key = RequestKey("test", 0)
+    batch = GradientBatch(weights=weights, inputs=data.inputs, targets=data.targets, key=key)
+    work = update.estimate(experiment.estimator, batch)
     found, usage = run_measurements(work, experiment.executor)
     move = np.linalg.norm(found.equilibrium.weights - weights)
     assert found.equilibrium.iterations >= 2 or move < 1e-12

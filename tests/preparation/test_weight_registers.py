@@ -10,7 +10,7 @@ from qep_qiskit.continuous.weight_registers import WeightRegisters
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
-from qep_qiskit.learning import AgnosticUpdate, Contrast, GradientEstimator
+from qep_qiskit.learning import AgnosticUpdate, Contrast, GradientBatch, GradientEstimator
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import IsingNetwork, WeightInitialisation, chain
 from qep_qiskit.network.cost import LossOnExpectations
@@ -71,7 +71,8 @@ def test_a_heavy_weight_moves_as_the_classical_one():
         shots=None,
     )
     work = AgnosticUpdate(epsilon=EPSILON, tolerance=1e-10).estimate(
-        estimator, WEIGHTS, NO_INPUTS, np.zeros((1, 0)), RequestKey("test", 0)
+        estimator,
+        GradientBatch(weights=WEIGHTS, inputs=NO_INPUTS, targets=np.zeros((1, 0)), key=RequestKey("test", 0)),
     )
     found, _ = run_measurements(work, VectorExecutor(Seeds(0)))
     classical = (found.equilibrium.weights - WEIGHTS)[COUPLING]
