@@ -20,13 +20,15 @@ FOR_USE = {"ansaetze"}  # circuits to name in a configuration; tests/ansatz read
 ACCOUNT = [path for path in CONFIGS if load_config(path).execution.backend.startswith("ibm_")]
 WIDE = {"dmrg_57", "native_100"}
 """Configurations whose states take tens of seconds."""
+LONG = WIDE | {"patterns_quantum"}
+"""Configurations whose circuits do."""
 DRAWN = sorted(path.name for path in (ROOT / "circuits").iterdir() if path.is_dir() and path.name not in FOR_USE)
 
 
-def wide_ones_are_slow(cases):
+def wide_ones_are_slow(cases, wide=WIDE):
     """Names, or files by their names."""
     names = [getattr(case, "stem", case) for case in cases]
-    marks = [[pytest.mark.slow] if name in WIDE else [] for name in names]
+    marks = [[pytest.mark.slow] if name in wide else [] for name in names]
     return [pytest.param(case, id=name, marks=own) for case, name, own in zip(cases, names, marks, strict=True)]
 
 
@@ -62,6 +64,10 @@ def test_config_runs_in_a_small_variant(path, tmp_path, capsys):
         small += ["training.batch_size=1437", "task.test_size=10", "preparation.steps=2", "preparation.total_time=0.4"]
     if load_config(path).task.kind == "phases":
         small += ["task.num_samples=20", "task.test_size=10"]
+    if getattr(load_config(path).network, "graph", None) == "convolution":
+        small += ["network.filters=1"]
+    if load_config(path).preparation.kind == "annealing":
+        small += ["preparation.restarts=1"]
     if load_config(path).execution.backend == "mps":
         small += ["preparation.steps=1", "preparation.total_time=0.4"]
     if "options" in (path.read_text()):
@@ -108,7 +114,7 @@ def gates_of(circuit):
 
 
 @pytest.mark.deep(but=["xor_vqe", "xor_ibm"])
-@pytest.mark.parametrize("name", wide_ones_are_slow(DRAWN))
+@pytest.mark.parametrize("name", wide_ones_are_slow(DRAWN, LONG))
 def test_circuit_files_are_what_the_configuration_runs(name):
     """All of its circuits are there with the same gates, and where angles follow from the weights the same state.
 

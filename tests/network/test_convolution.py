@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.signal import correlate2d
 
-from qep_qiskit.config import build, check_config
+from qep_qiskit.config import build, check_config, from_file
 from qep_qiskit.core.errors import NetworkError, QepError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.learning import evaluate
@@ -221,3 +221,13 @@ def test_a_value_of_a_held_weight_is_refused():
 def test_bad_ties_and_copies(options, message):
     with pytest.raises(NetworkError, match=message):
         IsingNetwork(graph=chain(3), outputs=(2,), **options)
+
+
+@pytest.mark.deep
+def test_shipped_settings_learn_two_patterns():
+    """Each copy held at its target by a fixed field, one-sided nudges, filters that start at random."""
+    run = from_file("configs/patterns.toml", ["seed=3", "preparation.restarts=16"])
+    trainer, data = run.trainer(callbacks=()), run.task.train
+    trainer.run()
+    found = evaluate(run.estimator, run.executor, trainer.weights, data, purpose="test", index=0)
+    assert np.array_equal(found.outputs, data.targets)
