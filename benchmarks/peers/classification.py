@@ -9,7 +9,8 @@ of the docs says where they are from. The protocol is that of the published stud
 training rows; every model takes, of a grid of 27 points, the one of the best accuracy in a five-fold cross-validation
 on the training rows; it is trained again on all of them with five seeds, and scored on the test rows. A run ends when
 its loss is flat (`stopping.py`). Shots, temperatures and circuits take the point of exact states; the rows without
-couplings and without fields choose the input scale by a cross-validation of their own.
+couplings and without fields choose the input scale by a cross-validation of their own; the wide one has a scale of its
+own. Means leave out the sets whose published results are of other files (`support_vectors`).
 
 A run that is stopped goes on where it was when it is started again with the same folder; two at a time may share one
 if they have different families. What ``--minutes`` leaves undone is not in the tables: they say what they have.
@@ -33,7 +34,7 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from benchmarks.peers.classification_figure import draw
-from benchmarks.peers.public_sets import FAMILIES, PublicSet, Published, find_sets, published
+from benchmarks.peers.public_sets import FAMILIES, PublicSet, Published, find_sets, is_comparable, published
 from benchmarks.peers.spin_classifiers import GRIDS, ROWS, Point, Row, classifier
 from benchmarks.peers.stored import FOLDER, write_results
 from qep_qiskit.core.errors import QepError, QepWarning
@@ -108,9 +109,9 @@ class Trainings:
         return grid[int(np.argmax(means))]
 
 
-def result(one: PublicSet, row: Row, point: Point, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def result(one: PublicSet, row: Row, given: Point, runs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """A line of the table of all sets."""
-    accuracies = [run["test"] for run in runs]
+    accuracies, point = [run["test"] for run in runs], row.point(given)
     return {
         "family": one.family,
         "data_set": one.name,
@@ -131,8 +132,12 @@ def result(one: PublicSet, row: Row, point: Point, runs: Sequence[Mapping[str, A
 
 
 def beside(found: Sequence[Mapping[str, Any]], others: Sequence[Published]) -> list[dict[str, Any]]:
-    """Lines of the published results on the sets that were run."""
-    names = {(line["family"], line["data_set"]): line["size"] for line in found}
+    """Lines of the published results on the sets that were run, where they are of the same files."""
+    names = {
+        (line["family"], line["data_set"]): line["size"]
+        for line in found
+        if is_comparable(line["family"], line["size"])
+    }
     empty = dict.fromkeys(("train", "spins", "rate", "scale", "epochs", "shots", "seconds"), "")
     return [
         {
@@ -152,7 +157,11 @@ def beside(found: Sequence[Mapping[str, Any]], others: Sequence[Published]) -> l
 
 
 def means(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Mean accuracies by family and over all sets, that of exact states on the sets that a model has, and shots."""
+    """Mean accuracies by family and over all sets, that of exact states on the sets that a model has, and shots.
+
+    Of sets that can be compared with published results only, so that all lines are about the same files.
+    """
+    lines = [line for line in lines if is_comparable(line["family"], line["size"])]
     by_model: dict[tuple[str, str], dict[tuple[str, str], float]] = defaultdict(dict)
     for line in lines:
         by_model[line["model"], line["kind"]][line["family"], line["data_set"]] = float(line["mean"])
@@ -201,15 +210,18 @@ def write(options: argparse.Namespace, found: Sequence[Mapping[str, Any]], comma
     lines = [*found, *beside(found, published(options.published or options.data / "public_results.csv"))]
     sets, wanted = len({line["data_set"] for line in found}), len(find_sets(options.data, [], []))
     grid = GRIDS[options.grid]
+    table = means(lines)
+    rows = "; ".join(f"{line['model']}: {line['sets']}" for line in table if line["kind"] == "this package")
     notes = {
         "part": f"{sets} of {wanted} data sets, {options.seeds} of 5 seeds, {len(grid)} of {len(GRIDS['full'])} points "
         f"of the grid{', no cross-validation' if len(grid) == 1 else ''}, at most {options.epochs} epochs",
+        "sets": rows,
         "source": _SOURCE,
     }
     packages = ("scikit-learn",)
     folder = FOLDER if options.store else options.out
     write_results(folder / "classification.csv", lines, command, packages=packages, notes=notes)
-    write_results(folder / "classification_means.csv", means(lines), command, packages=packages, notes=notes)
+    write_results(folder / "classification_means.csv", table, command, packages=packages, notes=notes)
     draw(lines, folder / "classification.png")
     print(f"wrote {folder}/classification.csv, classification_means.csv and classification.png")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,8 @@ def _curve(ax: Axes, model: str, points: Sequence[tuple[int, float, float]], our
         shade = str(0.0 if number == 0 else 0.15 + 0.07 * number)
         face = "black" if number == 0 else "white"
         style = {"marker": _MARKERS[number % len(_MARKERS)], "color": shade, "markerfacecolor": face, "capsize": 2}
+        # a line between sets that are far apart would say something about those between
+        style["linestyle"] = "-" if all(b - a == 1 for a, b in pairwise(sizes)) and len(sizes) > 1 else "none"
         ax.errorbar(sizes, means, spreads, label=model, zorder=3, linewidth=1.2 if number == 0 else 0.7, **style)
     elif model in _OTHERS:
         ax.plot(sizes, means, zorder=2, **_OTHERS[model])

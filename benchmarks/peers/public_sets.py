@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import DataError
 
-__all__ = ["FAMILIES", "PublicSet", "Published", "find_sets", "published"]
+__all__ = ["FAMILIES", "PublicSet", "Published", "find_sets", "is_comparable", "published"]
 
 FAMILIES = {
     "two_curves": "two curves, by inputs",
@@ -37,6 +37,8 @@ _SIZES = {
     "hidden_manifold_diff": r"-(\d+)manifold$",
     "linearly_separable": r"_(\d+)d$",
 }
+_OTHER_FILES = {"two_curves_diff": range(16, 21)}
+"""Sizes whose published results are of other files than the generators write: `support_vectors` finds them."""
 _FOLDERS = {"two_curves": "two_curves_diff"}
 _KINDS = {
     "SVC": "classical",
@@ -93,6 +95,16 @@ class Published:
     mean: float
     std: float
     seeds: int
+
+
+def is_comparable(family: str, size: int) -> bool:
+    """Return whether the published results of a set are of the files that the generators write.
+
+    Args:
+        family: Name of the family.
+        size: Size of the set within the family.
+    """
+    return size not in _OTHER_FILES.get(family, ())
 
 
 def find_sets(data: Path, families: Sequence[str], sizes: Sequence[int]) -> list[PublicSet]:

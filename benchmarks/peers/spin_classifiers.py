@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import qep_qiskit as qep
 
 __all__ = ["GRIDS", "ROWS", "Point", "Row", "classifier"]
 
-_GROUPS = {3: (3,), 4: (4,), 5: (3, 2), 8: (4, 4), 12: (4, 4, 4)}
+_GROUPS = {3: (3,), 4: (4,), 5: (3, 2), 8: (4, 4), 12: (4, 4, 4), 24: (4,) * 6}
 _EPOCHS, _FLAT_STEPS, _BATCH = 60, 200, 32
 
 
@@ -40,7 +40,8 @@ class Row:
         changes: Sections of the configuration that differ from exact states of the coupled network.
         coupled: Whether spins of a group are coupled.
         own_scale: Whether it chooses its input scale itself, with spins and rate of exact states.
-        most_spins: Largest number of spins of a group that it can afford, for all its points.
+        most_spins: Largest number of spins that it can afford, for all its points.
+        wide: Spins and input scale in place of those of the point, or None.
     """
 
     title: str
@@ -48,6 +49,15 @@ class Row:
     coupled: bool = True
     own_scale: bool = False
     most_spins: int = 8
+    wide: tuple[int, float] | None = None
+
+    def point(self, given: Point) -> Point:
+        """Return a point of the grid as this row uses it."""
+        if self.wide is not None:
+            spins, scale = self.wide
+            return replace(given, spins=spins, scale=scale)
+        fitting = max(n for n in _GROUPS if n <= self.most_spins)
+        return given if given.spins <= self.most_spins else replace(given, spins=fitting)
 
 
 _THERMAL = {"kind": "thermal"}
@@ -55,6 +65,7 @@ _NUDGE = {"beta": 0.1}
 """By the loss of training rows on four sets: at 0.3 the bias of the gradient, and not its noise, holds trainings up."""
 ROWS = {
     "exact": Row(title="exact states"),
+    "wide": Row(title="24 spins, inputs times 1", wide=(24, 1.0)),
     "no_couplings": Row(title="without couplings", coupled=False, own_scale=True),
     "no_fields": Row(
         title="without transverse fields",
@@ -84,11 +95,12 @@ def classifier(row: Row, point: Point, seed: int, *, epochs: int = _EPOCHS) -> q
 
     Args:
         row: The model.
-        point: Its hyperparameters.
+        point: Its hyperparameters, of the grid.
         seed: Seed of initial weights, of the order of samples, and of shots.
         epochs: Epochs at most.
     """
-    spins = point.spins if point.spins <= row.most_spins else max(n for n in _GROUPS if n <= row.most_spins)
+    point = row.point(point)
+    spins = point.spins
     edges, first = [], 0
     for size in _GROUPS[spins]:
         members = range(first, first + size)

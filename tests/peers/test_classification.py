@@ -10,8 +10,8 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[2]))
 
-from benchmarks.peers import classification
-from benchmarks.peers.public_sets import FAMILIES, find_sets, published
+from benchmarks.peers import classification, support_vectors
+from benchmarks.peers.public_sets import FAMILIES, PublicSet, Published, find_sets, published
 from benchmarks.peers.spin_classifiers import GRIDS, ROWS, Point, classifier
 from benchmarks.peers.stopping import FlatLoss
 from benchmarks.peers.stored import read_results
@@ -77,6 +77,35 @@ def test_published_results_are_read_from_the_repository_too(tmp_path):
     (one,) = published(tmp_path)
     assert (one.name, one.model, one.seeds) == (name, "SVC", 2)
     assert (one.mean, one.std) == pytest.approx((0.85, 0.05))
+
+
+def test_published_results_of_other_files_are_not_compared_with():
+    runs = [{"test": 0.7, "train": 0.8, "epochs": 60, "shots": 0, "seconds": 1.0}]
+    found, others = [], []
+    for degree in (10, 18):
+        one = PublicSet(family="two_curves_diff", name=f"two_curves-10d-{degree}degree", size=degree, train="", test="")
+        found.append(classification.result(one, ROWS["warm"], Point(8, 0.03, 0.3), runs))
+        others.append(
+            Published(family=one.family, name=one.name, model="SVC", kind="classical", mean=1.0, std=0.0, seeds=5)
+        )
+    assert {line["spins"] for line in found} == {5}  # what the row affords, not what the grid says
+    lines = classification.beside(found, others)
+    assert [line["size"] for line in lines] == [10]
+    assert [line["sets"] for line in classification.means([*found, *lines])] == [1, 1]
+
+
+@pytest.mark.deep
+def test_a_set_is_of_other_files_where_no_support_vector_machine_reaches_the_published_score(data, tmp_path):
+    """On the same rows the published score is one of the grid; of random answers no point knows 20 of 20."""
+    table = tmp_path / "data" / "public_results.csv"
+    same = support_vectors.others(tmp_path / "data", table, tmp_path / "none.csv")
+    assert same == []
+    path = data / "two_curves_diff" / f"{NAME}_test.csv"
+    rows = np.loadtxt(path, delimiter=",")
+    rows[:10, -1] *= -1
+    np.savetxt(path, rows, delimiter=",")
+    (other,) = support_vectors.others(tmp_path / "data", table, tmp_path / "none.csv")
+    assert float(other["SVC, published"]) == 0.9 > float(other["best point of its grid"])
 
 
 @pytest.mark.deep
