@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import ClassVar
 
 import numpy as np
@@ -115,12 +116,18 @@ class ProductStates(PreparedStates):
         """Return exact means of all terms, shape (measured, terms): products of those of the parts."""
         means = np.ones((len(rows), group.num_terms))
         for part, qubits in zip(self.parts, self.qubits, strict=True):
-            masks = np.array([cut_mask(mask, qubits) for mask in group.masks], dtype=np.int64)
+            masks = _cut_masks(group.masks, qubits)
             reached = np.flatnonzero(masks)
             if len(reached):
                 table = walsh_hadamard(part.probabilities(_cut(group, qubits), rows))
                 means[:, reached] *= table[:, masks[reached]]
         return means
+
+
+@lru_cache(maxsize=1024)
+def _cut_masks(masks: tuple[int, ...], qubits: tuple[int, ...]) -> NDArray[np.int64]:
+    """Return what terms have of a part; cached, because every step of a training asks for all parts."""
+    return np.array([cut_mask(mask, qubits) for mask in masks], dtype=np.int64)
 
 
 def _cut(group: CommutingGroup, qubits: tuple[int, ...]) -> CommutingGroup:
