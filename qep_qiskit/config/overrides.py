@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from qep_qiskit.config.kinds import OneOf
+from qep_qiskit.config.measurement import ContrastConfig
 from qep_qiskit.config.schema import Config
 from qep_qiskit.core.errors import ConfigError
 
@@ -50,9 +51,12 @@ def assign(content: dict[str, Any], keys: Sequence[str], value: Any) -> None:
 
 
 def _drop_keys_of_another_kind(section: dict[str, Any], keys: Sequence[str], value: Any) -> None:
-    """Remove keys that only the previous kind of task, cost or preparation has, after the kind was replaced."""
+    """Remove keys that only the previous kind of a section has, or uses, after the kind was replaced."""
     if len(keys) != 2 or keys[1] != "kind" or keys[0] not in Config.model_fields or section.get("kind") == value:
         return
+    if keys[0] == "contrast":
+        for key in ContrastConfig.unused_by(str(value)):
+            section.pop(key, None)
     kinds = [item for item in Config.model_fields[keys[0]].metadata if isinstance(item, OneOf)]
     if kinds and value in kinds[0].registry.kinds:
         known = kinds[0].model_of({"kind": value}).model_fields

@@ -288,6 +288,19 @@ def test_a_kind_changed_alone_drops_the_keys_of_the_old_kind(qep, here, setting)
 
 
 @pytest.mark.parametrize(
+    "settings",
+    [
+        ("contrast.kind=symmetric",),
+        ("contrast.kind=linear_response", "preparation.kind=exact", "measurement.shots=exact"),
+    ],
+)
+def test_a_contrast_changed_alone_drops_the_keys_that_it_does_not_use(qep, here, settings):
+    (here / "full.toml").write_text(FULL + '[contrast]\nkind = "chebyshev"\norder = 6\nbeta = 0.2\n')
+    words = [word for setting in settings for word in ("--set", setting)]
+    assert qep("gradient", "full.toml", "--sample", 0, *words).code == 0
+
+
+@pytest.mark.parametrize(
     ("setting", "words"),
     [
         ("task.kind=none", "an aim without data needs an operator cost"),
