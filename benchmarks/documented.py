@@ -249,10 +249,19 @@ def noisy_gradient(device: str, spins: int) -> DocumentedBenchmark:
 
 _TRAINED = (
     "xor", "xor_one_shot", "xor_fields", "xor_noisy", "parity", "xor_fake_device", "native_torino", "moons", "digits",
-    "xor_ansatz", "xor_vqe", "iris_vqe", "excited", "cluster_ising", "sensing", "oscillators", "oscillators_grid",
-    "elastic", "classical_ising", "thermal", "antiferromagnet", "aim", "neural", "xor_size", "dmrg_19",
+    "digits_coupled", "xor_ansatz", "xor_vqe", "iris_vqe", "excited", "cluster_ising", "sensing", "oscillators",
+    "oscillators_grid", "elastic", "classical_ising", "thermal", "antiferromagnet", "aim", "neural", "xor_size", "dmrg_19",
     "iris_agnostic", "xor_chebyshev", "xor_holomorphic", "patterns", "patterns_quantum",
 )  # fmt: skip
+
+_EXACT = ("preparation.kind=exact", "measurement.shots=exact")
+_ABLATION = {
+    "fields_only": ("network.coupling_inputs={enabled=false}",),
+    "one_hidden": ("network.num_spins=20", f"network.edges={[[k, k + 10] for k in range(10)]}"),
+    "no_couplings": ("network.num_spins=10", "network.edges=[]", "network.coupling_inputs={enabled=false}"),
+    "no_transverse": ("network.fields.mean=0", "network.fields.minimum=0"),
+}
+"""What the coupled digits lose: inputs on couplings, two hidden spins of three, all hidden spins, transverse fields."""
 
 DOCUMENTED: dict[str, Documented] = {
     "iris": Documented(
@@ -264,6 +273,8 @@ DOCUMENTED: dict[str, Documented] = {
     "dmrg_57": replace(train("dmrg_57", "execution.jobs=2"), takes_long=True),
     "iris_aer": train("iris", "execution.backend=aer"),
     "digits_aer": train("digits", "execution.backend=aer"),
+    "digits_coupled_exact": train("digits_coupled", *_EXACT),
+    **{f"digits_coupled_{name}": train("digits_coupled", *_EXACT, *settings) for name, settings in _ABLATION.items()},
     "phase_sensor": train("phase_sensor", "training.epochs=18"),
     "sweep_xor": DocumentedSweep(
         command=(

@@ -29,8 +29,20 @@ NEEDS_A_SERVICE = {"xor_ibm"}
 NEEDS_PACKAGE = {"dmrg": "tenpy", "neural": "netket"}  # by the beginning of the names of configurations
 STOPPED = "xor_vqe"
 # Epochs that take a few seconds; other configurations run three.
-QUICK = {"phase_sensor": 1, "digits": 1, "iris_vqe": 1, "native_torino": 2, "xor_vqe": 10, "limit_of_all": 3}
-LONG = {"digits": ["task.test_size=1700"], "phase_sensor": ["task.num_samples=60", "task.test_size=20"]}
+QUICK = {
+    "phase_sensor": 1,
+    "digits": 1,
+    "digits_coupled": 1,
+    "iris_vqe": 1,
+    "native_torino": 2,
+    "xor_vqe": 10,
+    "limit_of_all": 3,
+}
+LONG = {
+    "digits": ["task.test_size=1700"],
+    "digits_coupled": ["task.test_size=1700"],
+    "phase_sensor": ["task.num_samples=60", "task.test_size=20"],
+}
 
 
 def qep(*arguments: str) -> list[str]:
