@@ -250,8 +250,8 @@ def noisy_gradient(device: str, spins: int) -> DocumentedBenchmark:
 _TRAINED = (
     "xor", "xor_one_shot", "xor_fields", "xor_noisy", "parity", "xor_fake_device", "native_torino", "moons", "digits",
     "digits_coupled", "xor_ansatz", "xor_vqe", "iris_vqe", "excited", "cluster_ising", "sensing", "oscillators",
-    "oscillators_grid", "elastic", "classical_ising", "thermal", "antiferromagnet", "aim", "neural", "xor_size", "dmrg_19",
-    "iris_agnostic", "xor_chebyshev", "xor_holomorphic", "patterns", "patterns_quantum",
+    "oscillators_grid", "elastic", "classical_ising", "thermal", "antiferromagnet", "aim", "neural", "xor_size",
+    "dmrg_19", "iris_agnostic", "xor_chebyshev", "xor_holomorphic", "patterns", "patterns_quantum",
 )  # fmt: skip
 
 _EXACT = ("preparation.kind=exact", "measurement.shots=exact")
