@@ -302,8 +302,9 @@ DOCUMENTED: dict[str, Documented] = {
     "size_study": sizes(
         "xor_size",
         "network.graph=chain,square,heavy_hex,complete",
-        "network.num_spins=4,6,8,10,12,14",
+        "network.num_spins=4,6,8,10,12,14,16,20",
         "network.fields.mean=1,0.3",
+        settings=("budget.size.fewer_from=20", "budget.size.fewer_networks=2"),
         gradient_against_size__png="docs/gradient_against_size.png",
         gap_and_best_nudge__png="docs/gap_and_best_nudge.png",
         size__csv="docs/size_study.csv",
@@ -311,7 +312,7 @@ DOCUMENTED: dict[str, Documented] = {
     ),
     "size_study_dmrg": sizes(
         "xor_size",
-        "network.num_spins=8,16,32,64",
+        "network.num_spins=8,16,32,64,100",
         "network.graph=chain,square,heavy_hex",
         settings=("preparation.kind=dmrg", "preparation.max_bond_dimension=16", "budget.size.networks=3"),
         gradient_against_size__png="docs/gradient_against_size_dmrg.png",
