@@ -252,6 +252,7 @@ _TRAINED = (
     "digits_coupled", "xor_ansatz", "xor_vqe", "iris_vqe", "excited", "cluster_ising", "sensing", "oscillators",
     "oscillators_grid", "elastic", "classical_ising", "thermal", "antiferromagnet", "aim", "neural", "xor_size",
     "dmrg_19", "iris_agnostic", "xor_chebyshev", "xor_holomorphic", "patterns", "patterns_quantum",
+    "digits_annealed",
 )  # fmt: skip
 
 _EXACT = ("preparation.kind=exact", "measurement.shots=exact")

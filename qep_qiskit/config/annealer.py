@@ -39,10 +39,10 @@ class AnnealerConfig(PreparationSection):
     """Temperature at which reverse anneals begin: 1 is the first temperature, 0 the last, with a geometric scale in
     between."""
     hot_temperature: float | None = same_as(AnnealerPreparation, "hot_temperature")
-    """First temperature, in energy; by default half the largest energy of a single spin flip, averaged over the spins
-    of the problem."""
+    """First temperature, in energy; by default 50 times the last, or half the largest energy of a single spin flip,
+    averaged over the spins of the problem."""
     cold_temperature: float | None = same_as(AnnealerPreparation, "cold_temperature")
-    """Last temperature; by default 1/50 of the default first temperature."""
+    """Last temperature; by default 1/50 of the first."""
     h_range: list[float] | None = Field(default=None, min_length=2, max_length=2)
     """Lowest and highest field that the annealer can set: of bias, inputs and nudge together. By default there are no
     bounds; D-Wave's annealers then scale what is beyond theirs by themselves."""

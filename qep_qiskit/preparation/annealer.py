@@ -25,7 +25,10 @@ from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamil
 from qep_qiskit.preparation.ising_problems import CouplerLimits, IsingTerms
 from qep_qiskit.preparation.ocean import IsingSampler, offline_sampler, require_ocean
 
-_HOT, _COLD = 0.5, 0.01
+_HOT, _RATIO = 0.5, 50.0
+# Couplings and fields that one call takes: more problems beside each other save the time that a call takes by itself.
+_AT_ONCE = 16000
+_SIDE_BY_SIDE = ("simulated_annealing", "path_integral", "steepest_descent")
 _LARGEST_SEED = 2**31
 # Microseconds and parts of the anneal: back to half of the transverse field, a pause, and forward again.
 _REVERSE = ((0.0, 1.0), (10.0, 0.5), (20.0, 0.5), (30.0, 1.0))
@@ -46,9 +49,9 @@ class AnnealerPreparation:
         sweeps: Updates of every spin in one anneal, for samplers that count them.
         reheat: Temperature at which reverse anneals begin, on a logarithmic scale: 1 is the first temperature, 0 the
             last.
-        hot_temperature: First temperature, in energy as the annealer sees it; by default half the largest energy that
-            flipping one spin can cost, averaged over the spins of the problem.
-        cold_temperature: Last temperature; by default 1/50 of the default first temperature.
+        hot_temperature: First temperature, in energy as the annealer sees it; by default 50 times the last, or half the
+            largest energy that flipping one spin can cost, averaged over the spins of the problem.
+        cold_temperature: Last temperature; by default 1/50 of the first.
         limits: Bounds and precision of fields and couplings.
         options: More keyword arguments of every sample.
         nudged_options: Keyword arguments of nudged samples alone.
@@ -159,43 +162,53 @@ class AnnealerPreparation:
             begin: Shape (problems, kept, N), states in which reverse anneals begin.
         """
         fields, couplings = self.limits.applied(*terms.split(rows))
+        cold = self._cold(fields, couplings)
+        size = self._side_by_side(fields.shape[1] + couplings.shape[1])
+        parts = [slice(first, first + size) for first in range(0, len(rows), size)]
         generator = self.seeds.generator("annealer", phase, *family.key.seed_words)
-        problems = [
-            _Problem(
-                fields=fields[row],
-                couplings=couplings[row],
+        calls = [
+            _Call(
+                fields=fields[part],
+                couplings=couplings[part],
                 seed=int(seed),
-                temperatures=temperatures,
-                begin=None if begin is None else begin[row],
+                cold=cold[part],
+                ratio=self._ratio ** (1.0 if begin is None else self.reheat),
+                begin=None if begin is None else begin[part],
             )
-            for row, (seed, temperatures) in enumerate(
-                zip(
-                    generator.integers(_LARGEST_SEED, size=len(rows)),
-                    self._temperatures(fields, couplings, reverse=begin is not None),
-                    strict=True,
-                )
-            )
+            for part, seed in zip(parts, generator.integers(_LARGEST_SEED, size=len(parts)), strict=True)
         ]
         more = {**self.options, **(self.nudged_options if phase == "nudged" else {})}
         anneal = partial(_read, self.sampler, terms.pairs, self.reads, self.sweeps, more)
         # a sampler of one's own is one object, which may hold a connection
-        found = in_processes(anneal, problems) if isinstance(self.sampler, str) else [anneal(one) for one in problems]
+        found = in_processes(anneal, calls) if isinstance(self.sampler, str) else [anneal(call) for call in calls]
+        reads = [of_one for of_all in found for of_one in of_all]
         if self.answer == "lowest":
-            return self._lowest(terms, rows, found, begin)
-        wrong = next((len(reads) for reads in found if len(reads) != self.reads), None)
+            return self._lowest(terms, rows, reads, begin)
+        wrong = next((len(of_one) for of_one in reads if len(of_one) != self.reads), None)
         if wrong is not None:
             raise ResultError(f"reads: expected {self.reads} reads of the sampler, got {wrong}")
-        return np.stack(found)
+        return np.stack(reads)
 
-    def _temperatures(self, fields: NDArray, couplings: NDArray, *, reverse: bool) -> list[tuple[float, float]]:
-        """Return the first and the last temperature of every problem."""
+    def _side_by_side(self, numbers: int) -> int:
+        """Number of problems of a call, for so many fields and couplings of each."""
+        together = isinstance(self.sampler, str) and self.sampler in _SIDE_BY_SIDE
+        return max(1, _AT_ONCE // numbers) if together else 1
+
+    @property
+    def _ratio(self) -> float:
+        """The first temperature over the last."""
+        if self.hot_temperature is None or self.cold_temperature is None:
+            return _RATIO
+        return self.hot_temperature / self.cold_temperature
+
+    def _cold(self, fields: NDArray, couplings: NDArray) -> NDArray[np.float64]:
+        """Return the last temperature of every problem."""
+        if self.cold_temperature is not None:
+            return np.full(len(fields), self.cold_temperature)
+        if self.hot_temperature is not None:
+            return np.full(len(fields), self.hot_temperature / _RATIO)
         size = 2.0 * (np.abs(fields).sum(axis=1) + 2.0 * np.abs(couplings).sum(axis=1)) / fields.shape[1]
-        size = np.maximum(size, 1e-300)
-        cold = np.full(len(size), self.cold_temperature) if self.cold_temperature is not None else _COLD * size
-        hot = np.full(len(size), self.hot_temperature) if self.hot_temperature is not None else _HOT * size
-        hot = np.maximum(hot, cold)
-        first = cold * (hot / cold) ** (self.reheat if reverse else 1.0)
-        return list(zip(first.tolist(), cold.tolist(), strict=True))
+        return np.maximum(_HOT * size, 1e-300) / _RATIO
 
     def _lowest(
         self, terms: IsingTerms, rows: NDArray, found: list[NDArray[np.int8]], begin: NDArray[np.int8] | None
@@ -238,21 +251,23 @@ class AnnealerPreparation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Problem:
+class _Call:
     """What one call of a sampler is given.
 
     Args:
-        fields: Shape (N,).
-        couplings: Shape (couplings,).
+        fields: Shape (problems, N).
+        couplings: Shape (problems, couplings).
         seed: Seed of the sampler.
-        temperatures: The first and the last, in energy.
-        begin: Shape (states, N), where a reverse anneal begins; None for a random state.
+        cold: Shape (problems,), the last temperature of each, in energy.
+        ratio: The first temperature over the last.
+        begin: Shape (problems, states, N), where reverse anneals begin; None for random states.
     """
 
     fields: NDArray[np.float64]
     couplings: NDArray[np.float64]
     seed: int
-    temperatures: tuple[float, float]
+    cold: NDArray[np.float64]
+    ratio: float
     begin: NDArray[np.int8] | None
 
 
@@ -266,28 +281,37 @@ def _read(
     reads: int,
     sweeps: int,
     more: Mapping[str, Any],
-    problem: _Problem,
-) -> NDArray[np.int8]:
-    """Return the reads of a problem, shape (reads, N), as the sampler gives them."""
+    call: _Call,
+) -> list[NDArray[np.int8]]:
+    """Return the reads of every problem, shape (reads, N) each, as the sampler gives them.
+
+    Problems of one call are parts of one model that nothing couples. Each is in units of its last temperature.
+    """
     sampler, dimod = _resolved(given), require_ocean()
+    count, size = call.fields.shape
+    unit = call.cold[:, None] if count > 1 else np.ones((1, 1))
+    last = 1.0 if count > 1 else call.cold[0]
+    first = np.arange(count, dtype=np.intc)[:, None] * np.intc(size)
+    ends = [(end + first).ravel() for end in pairs]
     model = dimod.BinaryQuadraticModel.from_numpy_vectors(
-        problem.fields, (pairs[0], pairs[1], problem.couplings), 0.0, dimod.SPIN
+        (call.fields / unit).ravel(), (*ends, (call.couplings / unit).ravel()), 0.0, dimod.SPIN
     )
-    first, last = problem.temperatures
     known = {
         "num_reads": reads,
         "num_sweeps": sweeps,
-        "beta_range": (1.0 / first, 1.0 / last),
-        "seed": problem.seed,
-        **_beginning(sampler, problem.begin),
+        "beta_range": (1.0 / (last * call.ratio), 1.0 / last),
+        "seed": call.seed,
+        **_beginning(sampler, call.begin),
     }
     options = {name: value for name, value in known.items() if name in sampler.parameters} | dict(more)
     found = sampler.sample(model, **options)
-    size = len(problem.fields)
-    if sorted(found.variables) != list(range(size)) or not len(found):
-        raise ResultError(f"sampler: expected reads of {size} spins, got {len(found)} of {len(found.variables)}")
-    spins = found.record.sample[:, np.argsort(np.asarray(found.variables))]
-    return np.repeat(spins.astype(np.int8), found.record.num_occurrences, axis=0)
+    if sorted(found.variables) != list(range(count * size)) or not len(found):
+        raise ResultError(
+            f"sampler: expected reads of {count * size} spins, got {len(found)} of {len(found.variables)}"
+        )
+    spins = found.record.sample[:, np.argsort(np.asarray(found.variables))].astype(np.int8)
+    spins = np.repeat(spins, found.record.num_occurrences, axis=0).reshape(-1, count, size)
+    return list(spins.transpose(1, 0, 2))
 
 
 def _beginning(sampler: IsingSampler, begin: NDArray[np.int8] | None) -> dict[str, Any]:
@@ -295,9 +319,10 @@ def _beginning(sampler: IsingSampler, begin: NDArray[np.int8] | None) -> dict[st
     if begin is None:
         return {}
     if "initial_states" in sampler.parameters:
-        return {"initial_states": (begin, range(begin.shape[1])), "initial_states_generator": "tile"}
+        states = begin.transpose(1, 0, 2).reshape(begin.shape[1], -1)
+        return {"initial_states": (states, range(states.shape[1])), "initial_states_generator": "tile"}
     return {
-        "initial_state": dict(enumerate(begin[0].tolist())),
+        "initial_state": dict(enumerate(begin[0, 0].tolist())),
         "anneal_schedule": _REVERSE,
         "reinitialize_state": True,
     }
