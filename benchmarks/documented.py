@@ -343,6 +343,7 @@ DOCUMENTED: dict[str, Documented] = {
     ),
     "adaptive_xor": adaptive("xor"),
     "adaptive_parity": adaptive("parity"),
+    "annealers": benchmark("annealers"),
     "all_cores": benchmark("all_cores", "--rounds", "3", "--only", "engine", "ramps", "exact, 1"),
     "binding": benchmark("binding"),
     "contrasts": benchmark("contrasts"),

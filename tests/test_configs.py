@@ -62,7 +62,11 @@ def test_config_runs_in_a_small_variant(path, tmp_path, capsys):
         pytest.importorskip("tenpy")
         small += ["preparation.max_bond_dimension=2", "preparation.on_unconverged='go_on'", "preparation.max_sweeps=1"]
         small += ["task.test_fraction=0.7"]
-    if load_config(path).task.kind == "digits":
+    if load_config(path).preparation.kind == "annealer":
+        pytest.importorskip("dwave.samplers")
+        small += ["network.layers=[4, 20]", "network.copies=2", "preparation.reads=1", "preparation.sweeps=2"]
+        small += ["training.batch_size=1000", "training.evaluate_every=0"]
+    elif load_config(path).task.kind == "digits":
         small += ["training.batch_size=1437", "task.test_size=10", "preparation.steps=2", "preparation.total_time=0.4"]
     if path.stem in UNCONNECTED:
         small += ["training.batch_size=32", "task.test_size=1750"]

@@ -59,6 +59,11 @@ def _device(experiment: Experiment) -> tuple[BackendV2, BackendV2 | None, float 
     if config.execution.where.is_of_provider:
         device = config.execution.provider_device(size)
         return device, None, None, price_of(device)
+    if config.execution.where.anneals:
+        raise ConfigError(
+            f"execution.backend: '{config.execution.backend}' runs no circuits, of which a plan counts the cost; "
+            "execution.max_qpu_seconds limits what D-Wave's annealers charge"
+        )
     if not config.execution.where.is_snapshot:
         raise ConfigError(
             f"execution.backend: '{config.execution.backend}' charges nothing; name a device with --backend, such as "

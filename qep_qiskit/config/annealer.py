@@ -76,6 +76,11 @@ class AnnealerConfig(PreparationSection):
                 "preparation.answer: 'mean' takes every read as one shot; set measurement.shots = "
                 f"{self.reads}, the number of reads (got {'exact' if shots is None else shots})"
             )
+        if self.answer == "mean" and scene.measurement.test_shots is not None:
+            raise ConfigError(
+                "measurement.test_shots: the reads of an annealer are the shots of tests too; leave it out, or use "
+                "preparation.answer = 'lowest'"
+            )
         limits, sampler = self.made(CouplerLimits), self._sampler(scene.execution)
         found = self.made(AnnealerPreparation, seeds=scene.seeds, sampler=sampler, limits=limits)
         found.check()

@@ -20,6 +20,10 @@ from qep_qiskit.core.short_repr import short_repr
 Bits = Annotated[int, Ge(2), Le(24)]
 Range = Sequence[float]
 _ROUNDING = 1e-9
+_MEANING = {
+    "h_range": ("a field (bias, inputs and nudge of a spin)", "network.biases, network.inputs"),
+    "j_range": ("a coupling", "network.couplings"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -162,10 +166,10 @@ class CouplerLimits:
             if bounds is None or not np.any(_excess(values, bounds) > 1.0 + _ROUNDING):
                 continue
             worst = values.flat[np.argmax(np.maximum(values / bounds[1], values / bounds[0]))]
-            what = "a field (bias, inputs and nudge of a spin)" if name == "h_range" else "a coupling"
+            what, blocks = _MEANING[name]
             raise ConfigError(
-                f"{name}: {what} of {worst:.4g} is beyond [{bounds[0]:g}, {bounds[1]:g}]; set auto_scale = true, or "
-                f"bound the weights ({'network.biases, network.inputs' if name == 'h_range' else 'network.couplings'})"
+                f"preparation.{name}: {what} of {worst:.4g} is beyond [{bounds[0]:g}, {bounds[1]:g}]; set auto_scale = "
+                f"true, or bound the weights ({blocks})"
             )
 
     def _rounded(self, values: NDArray, bounds: Range | None) -> NDArray[np.float64]:

@@ -13,13 +13,21 @@ FLUCTUATIONS = "contrast.kind='fluctuations'"
 WAYS = {
     "search": (CLASSICAL,),
     "annealing": (CLASSICAL, "preparation={kind='annealing', sweeps=20}"),
+    "annealer": (CLASSICAL, ANNEALER, "execution.backend='ocean:simulated_annealing'"),
+    "all reads": (
+        CLASSICAL,
+        "preparation={kind='annealer', answer='mean', reads=5, cold_temperature=0.5}",
+        "execution.backend='ocean:simulated_annealing'",
+        "measurement.shots=5",
+    ),
     "quantum ramp": (CLASSICAL, "preparation={kind='adiabatic', total_time=4.0, steps=8}"),
     "thermal": (CLASSICAL, THERMAL),
     "fluctuations": (CLASSICAL, THERMAL, FLUCTUATIONS),
     "thermal quantum": (THERMAL,),
     "thermal quantum fluctuations": (THERMAL, FLUCTUATIONS, "measurement.shots='exact'"),
 }
-CERTAIN = {"search", "annealing"}
+CERTAIN = {"search", "annealing", "annealer"}
+OF_OCEAN = {"annealer", "all reads"}
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
@@ -30,10 +38,16 @@ pytestmark = [
 @pytest.fixture
 def flowers(settings):
     """Words of a call on the small configuration with data."""
-    return lambda way: ("flowers.toml", *settings(*WAYS[way]))
+
+    def call(way):
+        if way in OF_OCEAN:
+            pytest.importorskip("dwave.samplers")
+        return ("flowers.toml", *settings(*WAYS[way]))
+
+    return call
 
 
-@pytest.mark.deep(but=["search", "thermal", "thermal quantum fluctuations"])
+@pytest.mark.deep(but=["search", "annealer", "thermal", "thermal quantum fluctuations"])
 @pytest.mark.parametrize("way", WAYS)
 def test_training_evaluation_and_prediction(qep, here, flowers, way):
     result = qep("train", *flowers(way), "--out", "run")
@@ -65,7 +79,7 @@ def test_gradient_beside_the_exact_one(qep, here, flowers, way):
 
 
 @pytest.mark.deep(but=["annealing"])
-@pytest.mark.parametrize("way", ["annealing", "fluctuations", "thermal quantum"])
+@pytest.mark.parametrize("way", ["annealing", "all reads", "fluctuations", "thermal quantum"])
 def test_a_stopped_run_goes_on_to_the_same_end(qep, here, stopped, flowers, records, warm_start, way):
     assert qep("train", *flowers(way), "--out", "whole").code == 0
     folder = stopped("flowers.toml", here / "halted", 3, WAYS[way])
@@ -93,7 +107,15 @@ def test_fields_of_a_classical_network_are_told_to_be_unused(qep, here, settings
     assert result.err.count("\n") == 1
 
 
-@pytest.mark.parametrize("way", sorted({*WAYS} - {"quantum ramp"}))
+@pytest.mark.parametrize("way", sorted(OF_OCEAN))
+def test_an_annealer_has_no_circuits_and_no_plan(refused, flowers, way):
+    assert "'annealer' has no circuits" in refused("circuits", *flowers(way))
+    assert "runs no circuits, of which a plan counts the cost; execution.max_qpu" in refused("plan", *flowers(way))
+    needs = "preparation.kind: 'annealer' needs an annealer"
+    assert needs in refused("plan", *flowers(way), "--backend", "fake_torino")
+
+
+@pytest.mark.parametrize("way", sorted({*WAYS} - OF_OCEAN - {"quantum ramp"}))
 def test_there_are_no_circuits(refused, settings, way):
     kind = way if way == "annealing" else "exact" if way == "search" else "thermal"
     assert f"'{kind}' has no circuits" in refused("circuits", "exact.toml", *settings(*WAYS[way]))
@@ -108,7 +130,7 @@ def test_circuits_of_a_classical_network_have_one_group(qep, here, settings):
     assert re.search(r"J\[0,1\] +Z", out)
 
 
-@pytest.mark.parametrize("way", sorted(CERTAIN))
+@pytest.mark.parametrize("way", sorted(CERTAIN - OF_OCEAN))
 def test_certain_outcomes_have_no_budget(refused, settings, way):
     assert "there is no shot noise to budget" in refused("budget", "exact.toml", *settings(*WAYS[way]))
 

@@ -115,6 +115,7 @@ def test_all_reads_are_shots(rng):
     assert spent.shots == 50 * 3 * 2  # three samples, two nudges
 
 
+@pytest.mark.deep
 def test_hot_reads_have_boltzmann_weights(rng):
     """Reads at one temperature: the energies are those of the Gibbs distribution."""
     hamiltonian, weights, inputs, targets = classical("lattice", rng)
