@@ -98,8 +98,18 @@ def test_nudged_anneals_begin_in_the_free_state(reverse, rng):
 
 def test_nudged_states_by_reverse_anneals_are_those_by_anneals_from_anywhere(rng):
     family, _ = family_of(*classical("lattice", rng))
-    states = [prepared(annealer(reverse=reverse), family).states.spins for reverse in (True, False)]
+    both = (annealer(reverse=reverse, reads=40, reheat=1.0) for reverse in (True, False))
+    states = [prepared(preparation, family).states.spins for preparation in both]
     assert np.array_equal(*states)
+
+
+def test_every_reverse_anneal_begins_in_its_own_read(rng):
+    """Under a nudge of nearly nothing a descent stays in the local minimum of its read, for all samples of a call."""
+    family, _ = family_of(*classical("lattice", rng), betas=np.array([0.0, 1e-9]))
+    found = prepared(annealer("steepest_descent", answer="mean"), family)
+    free, nudged = found.states.spins.reshape(3, 2, 10, 6).transpose(1, 0, 2, 3)
+    assert len(np.unique(free.reshape(-1, 6), axis=0)) > 2
+    assert np.array_equal(nudged, free)
 
 
 def test_all_reads_are_shots(rng):
