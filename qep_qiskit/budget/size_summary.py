@@ -136,7 +136,9 @@ def curve_table(rows: Sequence[Row], distances: Sequence[Row], others: Sequence[
         cells += [_ends(own, "gradient"), power_text(own, "gradient")]
         cells += [_ends(own, "total_shots", counts=True), power_text(own, "total_shots")]
         each = [{**row, "each": number(row, "total_shots") / row["weights"]} for row in own]
-        cells += [_ends(each, "each", counts=True), _falling([row for row in reached if row["spins"] == sizes[-1]])]
+        trusted = {row["seed"] for row in own if row["spins"] == sizes[-1] and not row.get("warned")}
+        largest = [row for row in reached if row["spins"] == sizes[-1] and row["seed"] in trusted]
+        cells += [_ends(each, "each", counts=True), _falling(largest)]
         table.append(cells)
     return table
 
@@ -177,7 +179,11 @@ def power_text(rows: Sequence[Mapping[str, Any]], name: str, of: str = "spins") 
 
 
 def _falling(rows: Sequence[Row]) -> str:
-    """Return the factor by which the gradient of a weight falls with every coupling, the mean over networks."""
+    """Return the factor by which the gradient of a weight falls with every coupling, the mean over networks.
+
+    Args:
+        rows: Rows of networks without warnings: of others small gradients may be errors of their states.
+    """
     slopes = []
     for own in grouped(rows, lambda row: row["seed"]).values():
         known = [(row["distance"], number(row, "rms_gradient")) for row in own if number(row, "rms_gradient") > 0.0]

@@ -85,3 +85,12 @@ def test_networks_that_no_mean_counts_are_named():
     sentences = size_sentences([zero, beyond])
     assert sentences[0].startswith("The gradient vanishes by symmetry in 1 of 2 networks")
     assert sentences[1].startswith("1 of 2 networks need more than 1e12 shots")
+
+
+def test_a_fall_with_distance_is_that_of_networks_without_warnings():
+    """Small gradients of truncated states are errors, and do not fall."""
+    lost = {"warned": [["TruncatedStateWarning", "warning", 3]]}
+    one_of_two = [row | (lost if row["seed"] else {"warned": []}) for row in NETWORKS]
+    flat = [row | {"rms_gradient": 1.0} if row["seed"] else row for row in DISTANCES]
+    assert curve_table(one_of_two, flat, OTHERS)[1][-1] == "3"
+    assert curve_table([row | lost for row in NETWORKS], flat, OTHERS)[1][-1] == "-"

@@ -196,7 +196,7 @@ def size_table(table: Sequence[Sequence[str]]) -> TextTable:
         note="Geometric means over networks with standard errors. gradient: its length. power: of the number of spins. "
         "shots: of one gradient with the error of the study. a weight: shots over the number of weights. per coupling: "
         "factor by which the gradient of a weight falls with every coupling between it and the outputs, in the largest "
-        "networks.",
+        "networks that gave no warning.",
     )
 
 
