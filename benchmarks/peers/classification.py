@@ -157,7 +157,7 @@ def beside(found: Sequence[Mapping[str, Any]], others: Sequence[Published]) -> l
 
 
 def means(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Mean accuracies by family and over all sets, that of exact states on the sets that a model has, and shots.
+    """Mean accuracies by family and over all sets, those of two other models on the sets that a model has, and shots.
 
     Of sets that can be compared with published results only, so that all lines are about the same files.
     """
@@ -168,11 +168,14 @@ def means(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     shots: dict[str, list[float]] = {line["model"]: [] for line in lines}
     for line in lines:
         shots[line["model"]] += [float(line["shots"])] if line["shots"] else []
-    exact = by_model.get((f"QEP, {ROWS['exact'].title}", "this package"), {})
+    standards = {
+        "exact_on_these": by_model.get((f"QEP, {ROWS['exact'].title}", "this package"), {}),
+        "svc_on_these": by_model.get(("SVC", "classical"), {}),
+    }
     table = []
     for (model, kind), scores in by_model.items():
         own = {family: [score for (its, _), score in scores.items() if its == family] for family in FAMILIES}
-        common = [(score, exact[key]) for key, score in scores.items() if key in exact]
+        common = {name: [known[key] for key in scores if key in known] for name, known in standards.items()}
         table.append(
             {
                 "model": model,
@@ -180,7 +183,7 @@ def means(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 **{family: f"{np.mean(found):.3f}" if found else "" for family, found in own.items()},
                 "all": f"{np.mean(list(scores.values())):.3f}",
                 "sets": len(scores),
-                "exact_on_these": f"{np.mean([pair[1] for pair in common]):.3f}" if common else "",
+                **{name: f"{np.mean(found):.3f}" if found else "" for name, found in common.items()},
                 "shots": f"{np.mean(shots[model]):.2g}" if shots[model] else "",
             }
         )

@@ -54,6 +54,7 @@ def test_a_part_of_the_table_goes_on_where_it_was_and_stands_beside_the_publishe
     ours = by_model["QEP, exact states"]
     assert (by_model["SVC"]["two_curves_diff"], by_model["SVC"]["sets"]) == ("0.900", "1")
     assert by_model["SVC"]["exact_on_these"] == ours["all"]
+    assert ours["svc_on_these"] == "0.900"
     assert (tmp_path / "out" / "classification.png").stat().st_size > 10_000
 
 
