@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.core.components import widest_component
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.free_phase import CostEstimate, measure_free
 from qep_qiskit.measurement import MeasurementCoroutine
@@ -91,14 +92,14 @@ def measured_costs(
 def request_parts(hamiltonian: NudgedHamiltonian, num_points: int, num_samples: int) -> Iterator[slice]:
     """Yield slices of the points, one for each request.
 
-    Amplitudes and covariances of terms determine the memory of a request.
+    Amplitudes of the widest unconnected part and covariances of terms determine the memory of a request.
 
     Args:
         hamiltonian: Network and cost.
         num_points: Number of points.
         num_samples: Number of samples of the batch.
     """
-    per_state = max(1 << hamiltonian.num_qubits, hamiltonian.num_terms**2)
+    per_state = max(1 << widest_component(hamiltonian.groups), hamiltonian.num_terms**2)
     size = max(1, _NUMBERS_PER_REQUEST // (per_state * num_samples))
     return (slice(start, min(start + size, num_points)) for start in range(0, num_points, size))
 

@@ -110,6 +110,9 @@ for _name, _make in {
     LOSSES.add(_name, _make)
 
 
+_LOSS_OF = {"gain": "cross_entropy", "label_smoothing": "cross_entropy", "margin": "contrastive"}
+
+
 class CostTermConfig(Section):
     """One term of an operator cost."""
 
@@ -143,6 +146,11 @@ class LossCost(CostSection, OwnCode):
     copies: Copies = "mean"
     """Where an output has copies (`network.copies`): ``mean``, the loss of the mean of the copies; ``each``, the sum of
     the losses of all copies, each of which is nudged to the target. Predictions are means over copies with both."""
+
+    @classmethod
+    def idle_with(cls, key: str, value: str) -> tuple[str, ...]:
+        """Return the keys that have no effect with a new loss."""
+        return tuple(name for name, loss in _LOSS_OF.items() if key == "loss" and value != loss)
 
     def beside(self, folder: Path) -> Self:
         """Return the section with the sources of a user-defined loss.
@@ -203,7 +211,7 @@ class LossCost(CostSection, OwnCode):
         return LossOnExpectations(observables, loss, self.loss)
 
     def _loss(self) -> Loss | BatchLoss:
-        self.refuse_idle({"label_smoothing": (self.loss == "cross_entropy", "loss = 'cross_entropy'")})
+        self.refuse_idle({key: (self.loss == loss, f"loss = '{loss}'") for key, loss in _LOSS_OF.items()})
         if self.loss in LOSSES:
             make = LOSSES.find(self.loss)
             if make is CrossEntropy:

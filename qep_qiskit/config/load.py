@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from qep_qiskit.config.kinds import OneOf, kind_of, models_of
-from qep_qiskit.config.overrides import assign, parse_override
+from qep_qiskit.config.overrides import assign, parse_overrides
 from qep_qiskit.config.schema import Config
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.limits import LIMIT_WORDS
@@ -43,8 +43,8 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: is not valid TOML: {error}") from None
-    for text in overrides:
-        assign(content, *parse_override(text))
+    for keys, value in parse_overrides(overrides):
+        assign(content, keys, value)
     content.setdefault("name", path.stem)
     return with_files(check_config(content, str(path)), path.resolve().parent)
 

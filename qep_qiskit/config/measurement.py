@@ -155,12 +155,14 @@ class ContrastConfig(Section):
     pilot: PilotConfig = PilotConfig()
     """Pilots, for ``beta = "auto"`` and ``allocation = "optimal"``."""
 
-    @staticmethod
-    def unused_by(kind: str) -> tuple[str, ...]:
-        """Return the keys that have no effect with a kind."""
-        names = [] if kind == CHEBYSHEV else ["order"]
-        names += [] if kind == HOLOMORPHIC else ["points", "radius"]
-        return tuple(names + (["beta", "pilot"] if kind in NUDGELESS else []))
+    @classmethod
+    def idle_with(cls, key: str, value: str) -> tuple[str, ...]:
+        """Return the keys that have no effect with a new kind."""
+        if key != "kind":
+            return ()
+        names = [] if value == CHEBYSHEV else ["order"]
+        names += [] if value == HOLOMORPHIC else ["points", "radius"]
+        return tuple(names + (["beta", "pilot"] if value in NUDGELESS else []))
 
     def build(self, hamiltonian: NudgedHamiltonian, data: Dataset, seeds: Seeds) -> Contrast:
         """Return the contrast. With ``beta = "auto"`` its nudge is small until a pilot has chosen one.

@@ -6,9 +6,9 @@ import tomllib
 from collections.abc import Sequence
 from typing import Any
 
-from qep_qiskit.config.kinds import OneOf
-from qep_qiskit.config.measurement import ContrastConfig
+from qep_qiskit.config.kinds import OneOf, models_of
 from qep_qiskit.config.schema import Config
+from qep_qiskit.config.section import Section
 from qep_qiskit.core.errors import ConfigError
 
 
@@ -26,6 +26,22 @@ def parse_override(text: str) -> tuple[list[str], Any]:
         return keys, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return keys, value.strip()
+
+
+def parse_overrides(texts: Sequence[str]) -> list[tuple[list[str], Any]]:
+    """Split several overrides, in the order in which they are assigned.
+
+    Whole sections come first, then kinds and losses: they drop keys of the file, and none that is given beside them.
+
+    Args:
+        texts: Texts ``key.path=value``.
+    """
+
+    def place(override: tuple[list[str], Any]) -> int:
+        keys, _ = override
+        return 2 if len(keys) > 1 and keys[-1] not in ("kind", "loss") else len(keys) > 1
+
+    return sorted(map(parse_override, texts), key=place)
 
 
 def assign(content: dict[str, Any], keys: Sequence[str], value: Any) -> None:
@@ -46,19 +62,21 @@ def assign(content: dict[str, Any], keys: Sequence[str], value: Any) -> None:
         section = section[key]
         if not isinstance(section, dict):
             raise ConfigError(f"--set {'.'.join(keys)}: {'.'.join(keys[: depth + 1])} is a value, not a section")
-    _drop_keys_of_another_kind(section, keys, value)
+    _drop_idle_keys(section, keys, value)
     section[keys[-1]] = value
 
 
-def _drop_keys_of_another_kind(section: dict[str, Any], keys: Sequence[str], value: Any) -> None:
-    """Remove keys that only the previous kind of a section has, or uses, after the kind was replaced."""
-    if len(keys) != 2 or keys[1] != "kind" or keys[0] not in Config.model_fields or section.get("kind") == value:
+def _drop_idle_keys(section: dict[str, Any], keys: Sequence[str], value: Any) -> None:
+    """Remove keys that only the previous kind, optimiser or loss of a section has, or uses, after it was replaced."""
+    if len(keys) != 2 or keys[0] not in Config.model_fields or section.get(keys[1]) == value:
         return
-    if keys[0] == "contrast":
-        for key in ContrastConfig.unused_by(str(value)):
-            section.pop(key, None)
-    kinds = [item for item in Config.model_fields[keys[0]].metadata if isinstance(item, OneOf)]
+    field = Config.model_fields[keys[0]]
+    idle = [
+        key for model in models_of(field) if issubclass(model, Section) for key in model.idle_with(keys[1], str(value))
+    ]
+    kinds = [item for item in field.metadata if isinstance(item, OneOf)] if keys[1] == "kind" else []
     if kinds and value in kinds[0].registry.kinds:
         known = kinds[0].model_of({"kind": value}).model_fields
-        for key in [key for key in section if key not in known]:
-            del section[key]
+        idle += [key for key in section if key not in known]
+    for key in idle:
+        section.pop(key, None)

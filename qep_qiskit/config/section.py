@@ -60,6 +60,18 @@ class Section(BaseModel):
         given = {key: getattr(self, key) for key in type(self).model_fields if key in names and key not in others}
         return make(**{key: value for key, value in given.items() if value is not None}, **others)
 
+    @classmethod
+    def idle_with(cls, key: str, value: str) -> tuple[str, ...]:
+        """Return the keys that have no effect, or another meaning, once another key was replaced.
+
+        ``--set`` drops what the file says of them.
+
+        Args:
+            key: The replaced key.
+            value: Its new value.
+        """
+        return ()
+
     def refuse_given(self, names: Iterable[str], why: str) -> None:
         """Check that keys without any effect are not set.
 

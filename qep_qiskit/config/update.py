@@ -28,6 +28,7 @@ AGNOSTIC = "agnostic"
 """Kind of update without a gradient: weights on springs."""
 
 _OF_GRADIENTS = ("learning_rate", "decay", "final_fraction", "momentum", "beta1", "beta2", "normalize", "weight_decay")
+_OF_AGNOSTIC = ("tolerance", "max_iterations")
 _KIND_OF = {"momentum": "momentum", "beta1": "adam", "beta2": "adam", "epsilon": "adam"}
 
 
@@ -72,6 +73,14 @@ class UpdateConfig(Section):
         """Whether weights move by themselves."""
         return self.kind == AGNOSTIC
 
+    @classmethod
+    def idle_with(cls, key: str, value: str) -> tuple[str, ...]:
+        """Return the keys that have no effect with a new kind; `epsilon` always is that of the old one."""
+        if key != "kind":
+            return ()
+        of_others = [name for name, kind in _KIND_OF.items() if value in (*_OWN, AGNOSTIC) and kind != value]
+        return ("epsilon", *of_others, *(_OF_GRADIENTS if value == AGNOSTIC else _OF_AGNOSTIC))
+
     def build(self) -> UpdateRule:
         """Return the optimiser with its schedule, or the springs.
 
@@ -85,7 +94,7 @@ class UpdateConfig(Section):
                     "epsilon: 'agnostic' needs the compliance of its springs, such as 0.05; give a number"
                 )
             return self.made(AgnosticUpdate)
-        self.refuse_given(("tolerance", "max_iterations"), "goes with kind = 'agnostic'")
+        self.refuse_given(_OF_AGNOSTIC, "goes with kind = 'agnostic'")
         # Optimisers of plug-ins may use any key.
         self.refuse_idle(
             {

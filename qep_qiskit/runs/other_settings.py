@@ -12,7 +12,7 @@ from typing import Any
 
 from qep_qiskit.config import Config, Experiment, build, check_config
 from qep_qiskit.config.backend import IBM, Backend
-from qep_qiskit.config.overrides import assign, parse_override
+from qep_qiskit.config.overrides import assign, parse_override, parse_overrides
 from qep_qiskit.core.errors import ConfigError, RunFolderError
 from qep_qiskit.device.ledger_rows import JobEntry
 from qep_qiskit.device.service import RemoteDevice
@@ -120,13 +120,11 @@ def with_settings(
         _fix(content, chosen)
     if config.execution.where.kind == "statevector":
         del content["execution"]["backend"]  # the default again, or Aer where a key of Aer is given
-    for _, keys, value in given:
+    for keys, value in parse_overrides(overrides):
         assign(content, keys, value)
     for _, keys, value in given:
         if keys == ["execution", "backend"]:
             _drop(content["execution"], _left_behind(config, value), named, "execution")
-        if keys == ["contrast", "kind"]:
-            _drop(content["contrast"], ("order",), named, "contrast")
         if keys == ["measurement", "shots"]:
             _drop(content["measurement"], ("test_shots", *(_OF_SHOTS if value == "exact" else ())), named, keys[0])
     return check_config(content, "--set")

@@ -16,6 +16,9 @@ from qep_qiskit.evolution import evolve
 from qep_qiskit.execution import RequestKey, StatevectorExecutor
 from qep_qiskit.measurement import Usage, run_measurements
 from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.graphs import from_edges
+from qep_qiskit.network.ising import IsingNetwork
+from qep_qiskit.network.losses import SquaredError
 from qep_qiskit.network.nudge import NudgedHamiltonian
 
 SEEDS = Seeds(3)
@@ -151,3 +154,10 @@ def test_description_and_refusals(rng):
     still = LayerProgram(groups=program.groups, initial=program.initial, layers=(), parameter_names=("a",))
     with pytest.raises(ConfigError, match="nothing to shift"):
         exact_angle_gradient(hamiltonian, still, np.zeros((3, 1)), targets)
+
+
+def test_unconnected_parts_share_requests():
+    """Only the states of each part are held, however many qubits there are together."""
+    pairs = IsingNetwork(graph=from_edges(40, [(k, k + 1) for k in range(0, 40, 2)]), outputs=(0,))
+    hamiltonian = NudgedHamiltonian(pairs, LossOnExpectations.on_outputs(pairs, SquaredError()))
+    assert len(list(costs.request_parts(hamiltonian, 20, 10))) == 1

@@ -1,6 +1,12 @@
 """Every key and value of a configuration that cannot be used: one line, exit code 2, nothing written."""
 
+import tomllib
+
 import pytest
+
+from qep_qiskit.config.load import check_config
+from qep_qiskit.config.overrides import assign, parse_override, parse_overrides
+from qep_qiskit.core.errors import ConfigError
 
 CIRCUITS = "preparation={kind = 'adiabatic', total_time = 2.0, steps = 5}"
 
@@ -274,6 +280,7 @@ num_bits = 2
 num_spins = 2
 [cost]
 kind = "loss"
+loss = "cross_entropy"
 gain = 2.0
 [preparation]
 kind = "adiabatic"
@@ -298,6 +305,34 @@ def test_a_contrast_changed_alone_drops_the_keys_that_it_does_not_use(qep, here,
     (here / "full.toml").write_text(FULL + '[contrast]\nkind = "chebyshev"\norder = 6\nbeta = 0.2\n')
     words = [word for setting in settings for word in ("--set", setting)]
     assert qep("gradient", "full.toml", "--sample", 0, *words).code == 0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("update.kind=momentum",),
+        ("update.momentum=0.5", "update.kind=momentum"),
+        ("update.epsilon=0.05", "update.kind=agnostic"),
+        ("cost.loss=contrastive", "cost.margin=0.5"),
+    ],
+)
+def test_an_optimiser_or_a_loss_changed_alone_drops_the_keys_that_it_does_not_use(settings):
+    content = tomllib.loads(FULL + '[update]\nkind = "adam"\nbeta1 = 0.5\nepsilon = 0.1\nweight_decay = 0.2\n')
+    for keys, value in parse_overrides(settings):
+        assign(content, keys, value)
+    config = check_config(content, "full.toml")
+    config.update.build()
+    assert content["update"].get("epsilon") == {"agnostic": 0.05, "adam": 0.1}.get(config.update.kind)
+    assert ("weight_decay" in content["update"]) == (config.update.kind != "agnostic")
+    assert ("gain" in content["cost"]) == (config.cost.loss == "cross_entropy")
+
+
+def test_another_optimiser_needs_its_own_epsilon():
+    """That of Adam is no compliance of springs."""
+    content = tomllib.loads(FULL + '[update]\nkind = "adam"\nepsilon = 0.1\n')
+    assign(content, *parse_override("update.kind=agnostic"))
+    with pytest.raises(ConfigError, match="epsilon: 'agnostic' needs the compliance of its springs"):
+        check_config(content, "full.toml").update.build()
 
 
 @pytest.mark.parametrize(

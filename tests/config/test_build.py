@@ -40,15 +40,23 @@ def test_cost(cost, kind):
 
 @pytest.mark.parametrize(("name", "kind"), [("squared_error", SquaredError), ("cross_entropy", CrossEntropy)])
 def test_loss(name, kind):
-    network = {"num_spins": 2}
-    found = make(network=network, cost={"kind": "loss", "loss": name, "gain": 2.0}).estimator.hamiltonian.cost.loss
+    gain = {"gain": 2.0} if name == "cross_entropy" else {}
+    found = make(network={"num_spins": 2}, cost={"kind": "loss", "loss": name} | gain).estimator.hamiltonian.cost.loss
     assert isinstance(found, kind)
     assert getattr(found, "gain", 2.0) == 2.0
 
 
-def test_smoothing_goes_with_classes():
-    with pytest.raises(ConfigError, match=r"label_smoothing: goes with loss = 'cross_entropy'; leave it out"):
-        make(network={"num_spins": 2}, cost={"kind": "loss", "loss": "squared_error", "label_smoothing": 0.1})
+@pytest.mark.parametrize(
+    ("loss", "key", "goes_with"),
+    [
+        ("squared_error", "label_smoothing", "cross_entropy"),
+        ("contrastive", "gain", "cross_entropy"),
+        ("cross_entropy", "margin", "contrastive"),
+    ],
+)
+def test_keys_of_another_loss(loss, key, goes_with):
+    with pytest.raises(ConfigError, match=rf"{key}: goes with loss = '{goes_with}'; leave it out"):
+        make(network={"num_spins": 2}, cost={"kind": "loss", "loss": loss, key: 0.1})
 
 
 OWN_LOSS = """
