@@ -5,11 +5,13 @@ the one residual that they share. Hamiltonians whose levels are found leave the 
 
 A level is as exact as its residual, and often much better: the error of a level is quadratic in the residual, so a gap
 needs not the residual that a state needs. Yet the residual of a state whose level is degenerate is small before its
-partner is seen, which comes in by rounding errors alone. Only with full precision of all levels, partners are found.
+partner is seen, which comes in by rounding errors alone. So levels of full precision are confirmed: another search
+starts from a random vector without the states that were found, and what it finds below the highest of them was missed.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -21,6 +23,8 @@ _MOST_VECTORS = 16
 _FINEST = 4.0 * np.finfo(float).eps
 _ENDED = 1e-14
 _MOST_RESTARTS = 4000
+_CONFIRMED = 1e-7  # residual, relative to the norm; the error of a level is quadratic in it
+_SAME = 1e-11  # levels, relative to the norm
 
 
 class Hamiltonians(Protocol):
@@ -33,7 +37,27 @@ class Hamiltonians(Protocol):
         """Return some of the Hamiltonians, by a mask of shape (rows,)."""
 
 
-def lowest_levels(hamiltonians: Hamiltonians, starts: NDArray, tolerances: NDArray) -> tuple[NDArray, NDArray]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Without:
+    """Hamiltonians whose known states, of shape (rows, levels, 2^N), are lifted by shifts of shape (rows,)."""
+
+    whole: Hamiltonians
+    states: NDArray
+    shifts: NDArray[np.float64]
+
+    def apply(self, vectors: NDArray) -> NDArray:
+        """Return the images of every row in a new array."""
+        overlaps = np.matmul(self.states.conj(), vectors[:, :, None])[:, :, 0] * self.shifts[:, None]
+        return self.whole.apply(vectors) + np.matmul(overlaps[:, None], self.states)[:, 0]
+
+    def picked(self, rows: NDArray) -> _Without:
+        """Return some of the Hamiltonians, by a mask of shape (rows,)."""
+        return _Without(whole=self.whole.picked(rows), states=self.states[rows], shifts=self.shifts[rows])
+
+
+def lowest_levels(
+    hamiltonians: Hamiltonians, starts: NDArray, tolerances: NDArray, *, confirmed: bool = False
+) -> tuple[NDArray, NDArray]:
     """Return the lowest levels of every Hamiltonian.
 
     Args:
@@ -41,6 +65,7 @@ def lowest_levels(hamiltonians: Hamiltonians, starts: NDArray, tolerances: NDArr
         starts: Shape (rows, 2^N), initial vectors, complex where a Hamiltonian is.
         tolerances: Shape (levels,), largest residual of every level, relative to the norm of its Hamiltonian; zero is
             machine precision.
+        confirmed: Whether to search for further states of degenerate levels, and for levels that were passed over.
 
     Returns:
         Levels (rows, levels) in ascending order, and states (rows, levels, 2^N).
@@ -48,10 +73,56 @@ def lowest_levels(hamiltonians: Hamiltonians, starts: NDArray, tolerances: NDArr
     Raises:
         QepError: A residual stays above its tolerance.
     """
+    levels, states, norms = _converged(hamiltonians, starts, tolerances)
+    open_rows = np.full(len(starts), confirmed and len(tolerances) < starts.shape[1])
+    draws = np.random.default_rng(
+        1
+    )  # a new vector every time: the next state has no part in the one that gave the last
+    while open_rows.any():
+        mixture = draws.normal(size=(1, starts.shape[1])).astype(starts.dtype)
+        own = hamiltonians.picked(open_rows)
+        open_rows[open_rows] = _completed(own, mixture, (levels, states, norms), open_rows)
+    return levels, states
+
+
+def _completed(
+    hamiltonians: Hamiltonians, mixture: NDArray, known: tuple[NDArray, NDArray, NDArray], rows: NDArray
+) -> NDArray[np.bool_]:
+    """Search some rows for one more state each, put it in its place, and return where one was missing.
+
+    Args:
+        hamiltonians: Those of these rows.
+        mixture: Shape (1, 2^N), where the search begins, but for the known states.
+        known: Levels (all rows, levels) and states (all rows, levels, 2^N), changed in place, and norms of the
+            Hamiltonians (all rows,).
+        rows: Mask of the rows, shape (all rows,).
+    """
+    levels, states, norms = known
+    own = norms[rows]
+    others = _Without(whole=hamiltonians, states=states[rows], shifts=4.0 * own)
+    starts = _outside(others.states, np.repeat(mixture, len(own), axis=0))
+    least, near, _ = _converged(others, starts, np.array([_CONFIRMED]))
+    missed = least[:, 0] < levels[rows][:, -1] - _SAME * own
+    if missed.any():
+        fine, found, _ = _converged(others.picked(missed), near[missed, 0], np.zeros(1))
+        places = np.flatnonzero(rows)[missed]
+        grown = np.concatenate([levels[places], fine], axis=1)
+        order = np.argsort(grown, axis=1, kind="stable")[:, :-1]
+        both = np.concatenate([states[places], found], axis=1)
+        levels[places] = np.take_along_axis(grown, order, axis=1)
+        states[places] = np.take_along_axis(both, order[:, :, None], axis=1)
+    return missed
+
+
+def _converged(
+    hamiltonians: Hamiltonians, starts: NDArray, tolerances: NDArray
+) -> tuple[NDArray, NDArray, NDArray[np.float64]]:
+    """Return levels and states as `lowest_levels`, unconfirmed, and norms of the Hamiltonians, shape (rows,)."""
     (rows, size), count = starts.shape, len(tolerances)
     most = min(size, max(_MOST_VECTORS, 3 * count))
     kept, wanted = count + (most - count) // 4, np.maximum(tolerances, _FINEST)
     levels, states = np.empty((rows, count)), np.empty((rows, count, size), dtype=starts.dtype)
+    norms = np.empty(rows)
     active, filled = np.arange(rows), 0
     basis, projected = np.empty((rows, most + 1, size), dtype=starts.dtype), np.zeros((rows, most, most))
     basis[:, 0] = starts / _norms(starts)[:, None]
@@ -59,11 +130,13 @@ def lowest_levels(hamiltonians: Hamiltonians, starts: NDArray, tolerances: NDArr
         residuals = _extended(hamiltonians, basis, projected, filled)
         values, vectors = np.linalg.eigh(projected)
         shares = residuals[:, None] * vectors[:, -1, :kept]
-        found = (np.abs(shares[:, :count]) <= wanted * np.abs(values).max(axis=1)[:, None]).all(axis=1)
+        size_of = np.abs(values).max(axis=1)
+        found = (np.abs(shares[:, :count]) <= wanted * size_of[:, None]).all(axis=1)
         best = np.matmul(vectors[:, :, :kept].swapaxes(1, 2), basis[:, :most])
         levels[active[found]], states[active[found]] = values[found, :count], best[found, :count]
+        norms[active[found]] = size_of[found]
         if found.all():
-            return levels, states
+            return levels, states, norms
         if found.any():
             others = ~found
             active, basis, projected = active[others], basis[others], projected[others]

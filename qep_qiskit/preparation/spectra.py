@@ -82,7 +82,7 @@ def lanczos(
     """Return the lowest levels of every Hamiltonian.
 
     The initial vector has a component in every symmetry sector, because Lanczos never leaves the sector it starts in,
-    and the lowest excited state may be in another one.
+    and the lowest excited state may be in another one. Without initial vectors, levels are confirmed by another search.
 
     Args:
         groups: The commuting groups.
@@ -102,7 +102,7 @@ def lanczos(
     shape = (len(coefficients), size)
     starts = np.broadcast_to(mixture + 1.0 / np.sqrt(size), shape) if near is None else near + _MIXED_IN * mixture
     starts = starts.astype(float if is_real(groups) else complex)
-    return lowest_levels(MatrixFree.of(groups, coefficients), starts, tolerances)
+    return lowest_levels(MatrixFree.of(groups, coefficients), starts, tolerances, confirmed=near is None)
 
 
 def as_operator(groups: Sequence[CommutingGroup], coefficients: NDArray, dtype: type) -> LinearOperator:

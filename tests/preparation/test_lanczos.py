@@ -53,6 +53,27 @@ def test_where_a_krylov_space_ends_a_random_vector_goes_on(diagonal, rng):
     assert np.allclose(states[0] @ states[0].T, np.eye(3), rtol=0, atol=1e-10)
 
 
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_no_state_of_a_degenerate_level_is_left_out(count):
+    """The states of every fourth of these are missed by one search, whose Krylov space holds one of each level."""
+    for seed in range(12):
+        draws = np.random.default_rng(seed)
+        known = np.sort(np.repeat(draws.uniform(size=16), 2 + seed % 3))
+        axes = np.linalg.qr(draws.normal(size=(len(known), len(known))))[0]
+        matrix, start = (axes * known) @ axes.T, draws.normal(size=(1, len(known)))
+        levels, states = lowest_levels(Matrices(matrix[None]), start, np.zeros(count), confirmed=True)
+        assert levels[0] == pytest.approx(known[:count], abs=1e-12)
+        assert np.allclose(states[0] @ states[0].T, np.eye(count), rtol=0, atol=1e-9)
+
+
+def test_levels_of_free_spins_are_all_counted():
+    """Eight spins in one transverse field: levels 1 to 8 are equal, so that level 3 has no gap."""
+    groups = merge_into_groups((), [PauliString.parse(f"X{spin}") for spin in range(8)], 8)
+    with pytest.warns(DegenerateGroundStateWarning, match="level 3"):
+        found = ExactPreparation(level=3, solver="lanczos").solve(groups, np.full((1, 8), -1.0))
+    assert found.energies == pytest.approx([-6.0], abs=1e-12)
+
+
 def test_partner_of_a_degenerate_state_is_seen(rng):
     """Five of ten spins have no field, so all levels are pairs; the residual of the lowest is small before that."""
     network, weights = random_network(chain(10), rng, biases=None)
