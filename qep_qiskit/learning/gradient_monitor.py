@@ -50,8 +50,9 @@ _SYMMETRIC_TEXT = (
     "inputs other than zero"
 )
 _STILL_TEXT = (
-    "the gradient is exactly zero although the cost is not: the nudge moves no state. Raise contrast.beta (classical "
-    "spins respond above a threshold only), keep network.fields.minimum above zero, or connect outputs and inputs"
+    "the gradient is exactly zero although the cost is not: the nudge moves no state, or no spin or product of spins "
+    "that a trainable weight multiplies. Raise contrast.beta (classical spins respond above a threshold only), keep "
+    "network.fields.minimum above zero, or connect outputs and inputs"
 )
 _ONE_STATE_TEXT = (
     "the gradient is exactly zero: the outputs are the same for all samples, as of one state, and the nudge is below "
