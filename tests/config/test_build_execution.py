@@ -202,7 +202,7 @@ def test_a_device_is_reached_only_where_a_ledger_is():
         ({"execution": {"backend": "ibm_a", "noise": {"readout": 0.1}}}, "brings the noise of its device"),
         ({"execution": {"backend": "ibm_a"}, "measurement": {"shots": "exact"}}, r"measurement\.shots: 'exact' needs"),
         ({"execution": {"backend": "ibm_a"}, "preparation": EXACT}, "exact states are sampled without circuits"),
-        ({"execution": {"backend": "quantum"}}, "'ibm_...' or 'package.module:factory', got 'quantum'"),
+        ({"execution": {"backend": "quantum"}}, r"'ibm_...', 'ocean:...' or 'package.module:factory', got 'quantum'"),
     ],
 )
 def test_contradictions_of_devices(more, message):
