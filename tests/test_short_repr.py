@@ -59,7 +59,7 @@ def test_all_that_a_run_is_made_of_has_a_short_repr(name):
 @pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 def test_what_a_step_asks_and_gives_has_a_short_repr(monkeypatch):
     seen = []
-    measure, answer = qep.GradientEstimator.estimate, qep.StatevectorExecutor.collect
+    measure, answer = qep.GradientEstimator.estimate_batch, qep.StatevectorExecutor.collect
 
     def kept_estimate(*args, **kwargs):
         seen.append((yield from measure(*args, **kwargs)))
@@ -69,7 +69,7 @@ def test_what_a_step_asks_and_gives_has_a_short_repr(monkeypatch):
         seen.extend([job_handle, answer(self, job_handle)])
         return seen[-1]
 
-    monkeypatch.setattr(qep.GradientEstimator, "estimate", kept_estimate)
+    monkeypatch.setattr(qep.GradientEstimator, "estimate_batch", kept_estimate)
     monkeypatch.setattr(qep.StatevectorExecutor, "collect", kept_answer)
     changes = ["measurement.shots=10", "preparation.steps=3", "training.epochs=1", "execution.backend=statevector"]
     trainer = qep.from_file(ROOT / "configs" / "xor.toml", changes).trainer()
