@@ -244,10 +244,12 @@ class AdiabaticConfig(PreparationSection):
         try:
             super().check_memory(num_qubits, execution, is_classical=is_classical)
         except ResourceError as error:
-            if self.splits_components(execution) or not execution.has_vectors:
+            if execution.where.kind != "aer":
                 raise
+            noisy = ", without execution.noise," if execution.noise is not None else ""
             raise ResourceError(
-                f"{error}; execution.backend = 'statevector' evolves parts of a network that no term couples one by one"
+                f"{error}; execution.backend = 'statevector'{noisy} evolves parts of a network that no term couples "
+                "one by one"
             ) from None
 
     def build(self, scene: PreparationScene) -> Preparation:

@@ -221,3 +221,20 @@ def test_matrix_product_states_need_no_state_vector():
     network = {"graph": "chain", "num_spins": 100, "inputs": {"spins": [0]}}
     execution = {"method": "matrix_product_state", "max_bond_dimension": 8}
     assert make(network=network, preparation=ADIABATIC, execution=execution).network.num_qubits == 100
+
+
+@pytest.mark.parametrize(
+    ("execution", "way_out"),
+    [
+        ({"backend": "aer"}, r"execution\.backend = 'statevector' evolves parts"),
+        ({"noise": {"dephasing_rate": 0.1}}, r"'statevector', without execution\.noise, evolves parts"),
+    ],
+)
+def test_joint_vectors_of_unconnected_parts_name_the_way_out(execution, way_out):
+    edges = [[k, k + 1] for k in range(0, 60, 2)]
+    with pytest.raises(ResourceError, match=rf"of 60 qubits does not fit in memory .* {way_out}"):
+        make(
+            network={"graph": "edges", "num_spins": 60, "edges": edges, "outputs": [0]},
+            preparation=ADIABATIC,
+            execution=execution,
+        )
