@@ -89,8 +89,8 @@ SECTION = [
     ("execution={backend='statevector', noise={readout=0.1}}", "execution.noise: 'statevector' is ideal; leave it out"),
     (
         "execution.backend='Statevector'",
-        "expected 'aer', 'statevector', 'mps', 'fake_...', 'rehearse:ibm_...', 'ibm_...' or "
-        "'package.module:factory', got 'Statevector'",
+        "expected 'aer', 'statevector', 'mps', 'fake_...', 'rehearse:ibm_...', 'ibm_...', "
+        "'ocean:...' or 'package.module:factory', got 'Statevector'",
     ),
 ]
 
