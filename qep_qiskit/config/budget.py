@@ -63,14 +63,21 @@ class SizeStudyConfig(Section):
             spins: Number of spins.
 
         Raises:
-            ConfigError: One of two keys that go together is missing.
+            ConfigError: One of two keys that go together is missing, or more networks are drawn instead of fewer.
         """
         if (self.fewer_from is None) != (self.fewer_networks is None):
             missing = "fewer_from" if self.fewer_from is None else "fewer_networks"
             raise ConfigError(
                 f"budget.size.{missing}: expected a number, because fewer_from and fewer_networks go together; got none"
             )
-        if self.fewer_from is None or self.fewer_networks is None or spins < self.fewer_from:
+        if self.fewer_from is None or self.fewer_networks is None:
+            return self.networks
+        if self.fewer_networks > self.networks:
+            raise ConfigError(
+                f"budget.size.fewer_networks: expected at most budget.size.networks = {self.networks}, got "
+                f"{self.fewer_networks}"
+            )
+        if spins < self.fewer_from:
             return self.networks
         return self.fewer_networks
 

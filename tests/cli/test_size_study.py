@@ -138,6 +138,10 @@ def test_fewer_networks_of_large_sizes(studied, qep, here, undrawn):
         ((*SIZES, "--over", "seed=0:3"), "--over seed: networks differ by their seeds already"),
         ((*SIZES, "--set", "budget.size.networks=0"), "budget.size.networks"),
         ((*SIZES, "--set", "budget.size.fewer_from=4"), "budget.size.fewer_networks: expected a number, because"),
+        (
+            (*SIZES, "--set", "budget.size.fewer_from=4", "--set", "budget.size.fewer_networks=999"),
+            "budget.size.fewer_networks: expected at most budget.size.networks = ",
+        ),
         ((*SIZES, "--set", "budget.size.target_error=1.5"), "budget.size.target_error"),
         ((*SIZES, "--set", "contrast.kind=one_sided"), "contrast.kind: --study size takes contrasts without a free"),
         (("--study", "size", "--over", "network.num_spins=2,50"), "point num_spins=50: exact preparation"),
