@@ -99,7 +99,8 @@ def request_parts(hamiltonian: NudgedHamiltonian, num_points: int, num_samples: 
         num_points: Number of points.
         num_samples: Number of samples of the batch.
     """
-    per_state = max(1 << widest_component(hamiltonian.groups), hamiltonian.num_terms**2)
+    num_qubits = widest_component(hamiltonian.groups) if hamiltonian.num_qubits else 0  # atoms in space have none
+    per_state = max(1 << num_qubits, hamiltonian.num_terms**2)
     size = max(1, _NUMBERS_PER_REQUEST // (per_state * num_samples))
     return (slice(start, min(start + size, num_points)) for start in range(0, num_points, size))
 
