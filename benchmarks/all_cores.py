@@ -78,7 +78,7 @@ def cases(quick: bool) -> dict[str, Case]:
         "ramps, 16 spins, 16 samples, 4096 shots": gradient(16, 16 // part, ramp, engine, 4096),
         "ramps, 16 spins, single precision": gradient(16, 16 // part, ramp, single, 4096),
         "exact, 7 spins, 256 samples": gradient(7, 256 // part, exact, known, None),
-        "exact, 10 spins, 64 samples": gradient(10, 64 // part, exact, known, None),
+        "exact, 10 spins, 256 samples": gradient(10, 256 // part, exact, known, None),
         "exact, 14 spins, 16 samples": gradient(14, 16 // part, exact, known, None),
         "Gibbs states, 8 spins, 32 samples": gradient(8, 32 // part, thermal, known, None),
     }
