@@ -7,6 +7,7 @@ from cases import SMALL_GRAPHS, random_network
 
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
+from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network.cost import OperatorCost
 from qep_qiskit.network.nudge import NudgedHamiltonian
@@ -55,3 +56,12 @@ def family_of(hamiltonian, weights, inputs, targets, betas=BETAS):
 
 def prepared(preparation, family, start=None):
     return run_measurements(preparation.prepare(family, start or WarmStart()), VectorExecutor(Seeds(0)))[0]
+
+
+def gradient_by(preparation, problem):
+    """The contrast of a classical problem, without shots."""
+    hamiltonian, *given = problem
+    estimator = GradientEstimator(
+        hamiltonian=hamiltonian, preparation=preparation, contrast=Contrast(beta=1.0), shots=None
+    )
+    return run_measurements(estimator.estimate(*given, KEY), VectorExecutor(Seeds(0)))[0].gradient

@@ -78,9 +78,7 @@ class ProductStates(PreparedStates):
         for part in self.parts:
             found = (part.vectors[:, :, None] * found[:, None, :]).reshape(self.num_states, -1)
         place_of = np.argsort([qubit for own in self.qubits for qubit in own])
-        axes = [
-            self.num_qubits - int(place) for place in place_of[::-1]
-        ]  # bit p of an index is the p-th axis from last
+        axes = [self.num_qubits - int(place) for place in place_of[::-1]]  # bit p of an index: the p-th axis from last
         grid = found.reshape(-1, *(2,) * self.num_qubits)
         return grid.transpose(0, *axes).reshape(self.num_states, -1)
 

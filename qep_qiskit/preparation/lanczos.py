@@ -75,9 +75,8 @@ def lowest_levels(
     """
     levels, states, norms = _converged(hamiltonians, starts, tolerances)
     open_rows = np.full(len(starts), confirmed and len(tolerances) < starts.shape[1])
-    draws = np.random.default_rng(
-        1
-    )  # a new vector every time: the next state has no part in the one that gave the last
+    # A new vector every time: the next state has no part in the one that gave the last.
+    draws = np.random.default_rng(1)
     while open_rows.any():
         mixture = draws.normal(size=(1, starts.shape[1])).astype(starts.dtype)
         own = hamiltonians.picked(open_rows)

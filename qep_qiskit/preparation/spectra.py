@@ -102,7 +102,11 @@ def lanczos(
     shape = (len(coefficients), size)
     starts = np.broadcast_to(mixture + 1.0 / np.sqrt(size), shape) if near is None else near + _MIXED_IN * mixture
     starts = starts.astype(float if is_real(groups) else complex)
-    return lowest_levels(MatrixFree.of(groups, coefficients), starts, tolerances, confirmed=near is None)
+    # In units of a power of two, which changes no bit, or squares of tiny energies would vanish.
+    unit = int(np.frexp(np.abs(coefficients).max(initial=0.0))[1])
+    hamiltonians = MatrixFree.of(groups, np.ldexp(coefficients, -unit))
+    levels, states = lowest_levels(hamiltonians, starts, tolerances, confirmed=near is None)
+    return np.ldexp(levels, unit), states
 
 
 def as_operator(groups: Sequence[CommutingGroup], coefficients: NDArray, dtype: type) -> LinearOperator:

@@ -5,7 +5,7 @@ import sys
 
 import numpy as np
 import pytest
-from classical_cases import KEY, classical, family_of, prepared
+from classical_cases import KEY, classical, family_of, gradient_by, prepared
 
 from qep_qiskit.core.errors import ConfigError, DeviceError, ResourceError, ResultError, UnavailableError
 from qep_qiskit.core.jobs import set_jobs
@@ -39,18 +39,11 @@ def test_every_sampler_finds_the_states_of_the_exact_search(sampler, rng):
 @pytest.mark.parametrize("loss", [False, True])
 def test_gradient_is_that_of_the_exact_search(loss, rng):
     cost = LossOnExpectations.on_spins((0, 2), 6) if loss else None
-    hamiltonian, weights, inputs, targets = classical("lattice", rng, cost)
-
-    def gradient(preparation):
-        estimator = GradientEstimator(
-            hamiltonian=hamiltonian, preparation=preparation, contrast=Contrast(beta=1.0), shots=None
-        )
-        return run_measurements(estimator.estimate(weights, inputs, targets, KEY), VectorExecutor(Seeds(0)))[0].gradient
-
-    expected = gradient(ExactSearch())
+    problem = classical("lattice", rng, cost)
+    expected = gradient_by(ExactSearch(), problem)
     assert np.abs(expected).max() > 0.1
-    assert gradient(annealer("exact")) == pytest.approx(expected, abs=1e-12)
-    assert gradient(annealer()) == pytest.approx(expected, abs=1e-12)
+    assert gradient_by(annealer("exact"), problem) == pytest.approx(expected, abs=1e-12)
+    assert gradient_by(annealer(), problem) == pytest.approx(expected, abs=1e-12)
 
 
 class Recorder:

@@ -3,14 +3,11 @@
 import numpy as np
 import pytest
 from chi_square import LIMIT, counts_p_value
-from classical_cases import KEY, classical, prepared
+from classical_cases import KEY, classical, gradient_by, prepared
 from qiskit.quantum_info import SparsePauliOp
 
 from qep_qiskit.core.errors import ConfigError, DegenerateGroundStateWarning
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.execution import VectorExecutor
-from qep_qiskit.learning import Contrast, GradientEstimator
-from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import IsingNetwork, PauliNetwork, complete, lattice
 from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.outcomes.known_states import SpinConfigurations
@@ -56,17 +53,10 @@ def test_longer_words_and_spins_without_terms(rng):
 @pytest.mark.parametrize("loss", [False, True])
 def test_gradient_is_that_of_the_exact_search(loss, rng):
     cost = LossOnExpectations.on_spins((0, 2), 6) if loss else None
-    hamiltonian, weights, inputs, targets = classical("lattice", rng, cost)
-
-    def gradient(preparation):
-        estimator = GradientEstimator(
-            hamiltonian=hamiltonian, preparation=preparation, contrast=Contrast(beta=1.0), shots=None
-        )
-        return run_measurements(estimator.estimate(weights, inputs, targets, KEY), VectorExecutor(Seeds(0)))[0].gradient
-
-    expected = gradient(ExactSearch())
+    problem = classical("lattice", rng, cost)
+    expected = gradient_by(ExactSearch(), problem)
     assert np.abs(expected).max() > 0.1
-    assert gradient(AnnealingPreparation(seeds=Seeds(2))) == pytest.approx(expected, abs=1e-12)
+    assert gradient_by(AnnealingPreparation(seeds=Seeds(2)), problem) == pytest.approx(expected, abs=1e-12)
 
 
 def test_energies_are_concave_even_where_the_search_is_poor(rng):

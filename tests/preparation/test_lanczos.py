@@ -12,6 +12,7 @@ from qep_qiskit.network import chain
 from qep_qiskit.preparation import ExactPreparation, dense_hamiltonians, lanczos, matrix_free
 from qep_qiskit.preparation.lanczos import lowest_levels
 from qep_qiskit.preparation.matrix_free import MatrixFree
+from qep_qiskit.preparation.spectra import lanczos as solved
 
 EXACT = np.zeros(3)
 
@@ -115,3 +116,13 @@ def test_a_residual_that_stays_is_an_error(monkeypatch, rng):
     monkeypatch.setattr(lanczos, "_MOST_RESTARTS", 1)
     with pytest.raises(QepError, match="did not converge with 1 restarts"):
         lowest_levels(Matrices(hermitian(rng, 1, 60)), np.ones((1, 60), dtype=complex), EXACT)
+
+
+@pytest.mark.parametrize("unit", [2.0**-700, 1e-200, 1e150])
+def test_levels_scale_with_the_unit_of_energy(unit, rng):
+    network, weights = random_network(chain(8), rng)
+    groups, row = network.groups, network.coefficients(weights, NO_INPUTS)
+    (levels,), (states,) = solved(groups, row, np.zeros(2))
+    (scaled,), (others,) = solved(groups, unit * row, np.zeros(2))
+    assert scaled / unit == pytest.approx(levels, abs=1e-12)
+    assert abs(np.vdot(states[0], others[0])) == pytest.approx(1.0, abs=1e-10)
