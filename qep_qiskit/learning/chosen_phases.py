@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.learning.diagnostics import nudge_sizes
+from qep_qiskit.learning.diagnostics import typical_nudge_size
 from qep_qiskit.learning.free_phase import CostEstimate, cost_of_means
 from qep_qiskit.measurement import MeasurementPlan, StateMoments
 from qep_qiskit.network import TermJacobian
@@ -90,8 +90,7 @@ def unit_of_signals(hamiltonian: NudgedHamiltonian, nudge: NDArray, targets: NDA
         targets: Shape (samples, targets).
     """
     groups, unit = hamiltonian.groups, hamiltonian.nudge_in_units(targets)
-    size = float(np.median(nudge_sizes(groups, nudge)))
-    ratio = float(nudge_sizes(groups, unit)[0]) / max(size, 1e-300)
+    ratio = typical_nudge_size(groups, unit) / max(typical_nudge_size(groups, nudge), 1e-300)
     return float(2.0 ** np.clip(np.round(np.log2(ratio)), -_MOST_DOUBLINGS, _MOST_DOUBLINGS))
 
 

@@ -138,6 +138,19 @@ def nudge_sizes(groups: Sequence[Group], coefficients: NDArray) -> NDArray[np.fl
     return np.where(np.isnan(ranges), 2.0 * np.abs(coefficients).sum(axis=1), ranges)
 
 
+def typical_nudge_size(groups: Sequence[Group], coefficients: NDArray) -> float:
+    """Return the median size of the nudging operators that are not zero, or 0 where all are.
+
+    Samples that are right beyond a margin have no nudge, and say nothing about the size of the others.
+
+    Args:
+        groups: Commuting groups.
+        coefficients: Shape (operators, terms), terms numbered group after group.
+    """
+    sizes = nudge_sizes(groups, coefficients)
+    return float(np.median(sizes[sizes > 0.0])) if sizes.any() else 0.0
+
+
 def diagnose(
     family: HamiltonianFamily,
     moments: StateMoments,

@@ -22,7 +22,7 @@ from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.bias_fit import MeasuredContrasts, fitted_curve
 from qep_qiskit.learning.contrast import Contrast, joint_phases
-from qep_qiskit.learning.diagnostics import nudge_sizes
+from qep_qiskit.learning.diagnostics import typical_nudge_size
 from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.phases import MeasuredPhases
@@ -92,7 +92,7 @@ def first_beta(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray
 
 def _scale(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, nudge: NDArray) -> float:
     coefficients = np.abs(hamiltonian.free_coefficients(weights, inputs)).max(axis=1)
-    size, pull = float(np.median(coefficients)), float(np.median(nudge_sizes(hamiltonian.groups, nudge)))
+    size, pull = float(np.median(coefficients)), typical_nudge_size(hamiltonian.groups, nudge)
     return size / pull if size > 0.0 and pull > 0.0 else _SCALE_OF_NOTHING
 
 

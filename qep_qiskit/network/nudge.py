@@ -306,11 +306,15 @@ class NudgedHamiltonian:
         return self.signal_nudge(self.cost.signals(outputs, targets))
 
     def nudge_in_units(self, targets: NDArray) -> NDArray:
-        """Return the nudge, shape (samples, terms); with error signals, that of unit signals, shape (1, terms)."""
+        """Return the nudge, shape (samples, terms); with error signals, that of unit signals, shape (1, terms).
+
+        Signals have any signs, and outputs may share terms, as M and -M of two classes do. A term therefore has the sum
+        of the magnitudes of its coefficients in all outputs, the most that unit signals give it.
+        """
         if not self.cost.has_signals:
             return self.operator_nudge(targets)[0]
         assert self.output_map is not None
-        return self.signal_nudge(np.ones((1, len(self.output_map[0]))))
+        return np.abs(self.output_map[0]).sum(axis=0, keepdims=True)
 
     def nudge_slope(self, targets: NDArray, outputs: NDArray | None) -> NDArray | None:
         """Return the derivative of the nudge with respect to the means, shape (samples, terms, terms), or None.
