@@ -233,6 +233,25 @@ def test_a_process_that_dies_is_one_line_and_the_next_call_works(at_once):
     with pytest.raises(WorkerLostError, match=r"a worker process died .* execution.jobs"):
         in_processes(os._exit, [3, 3, 3])
     assert in_processes(str, range(3)) == ["0", "1", "2"]
+    children = multiprocessing.active_children()
+    threading.Timer(0.05, children[0].kill).start()
+    with pytest.raises(WorkerLostError):
+        in_processes(time.sleep, [60.0] * 2)
+    assert all(gone_within(child, 10.0) for child in children)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="kills where signals cannot be ignored")
+def test_signals_to_all_processes_are_for_the_parent_alone(at_once):
+    set_jobs(2)
+    in_processes(str, range(2))
+
+    def to_workers():
+        for child in multiprocessing.active_children():
+            os.kill(child.pid, signal.SIGTERM)
+            os.kill(child.pid, signal.SIGHUP)
+
+    threading.Timer(0.05, to_workers).start()
+    assert in_processes(time.sleep, [0.2] * 2) == [None, None]
 
 
 def test_ctrl_c_ends_processes(at_once, monkeypatch):
@@ -258,7 +277,11 @@ def test_ctrl_c_ends_processes(at_once, monkeypatch):
 
 
 def gone_within(process, seconds):
-    process.join(seconds)
+    end = (
+        time.monotonic() + seconds
+    )  # no join: the thread of the pool waits for the process, too, and one of both fails
+    while process.is_alive() and time.monotonic() < end:
+        time.sleep(0.01)
     return not process.is_alive()
 
 

@@ -27,7 +27,13 @@ from annotated_types import Ge, Le
 
 from qep_qiskit.core.errors import WorkerLostError
 from qep_qiskit.core.limits import check_value
-from qep_qiskit.core.worker_processes import AT_ONCE, StopFlag, ctrl_c_is_not_inherited, num_cores, one_thread_each
+from qep_qiskit.core.worker_processes import (
+    AT_ONCE,
+    StopFlag,
+    num_cores,
+    one_thread_each,
+    stop_signals_are_not_inherited,
+)
 from qep_qiskit.core.worker_processes import worker_pool as new_worker_pool
 
 Item = TypeVar("Item")
@@ -270,7 +276,7 @@ def _threads(jobs: int) -> ThreadPoolExecutor:
 def _processes(jobs: int) -> tuple[Executor, StopFlag]:
     """Return a pool and its flag; all its processes are started here, so that later calls cost little."""
     executor, flag = new_worker_pool(jobs)
-    with one_thread_each(), ctrl_c_is_not_inherited(), _main_is_not_imported():
+    with one_thread_each(), stop_signals_are_not_inherited(), _main_is_not_imported():
         for _ in range(jobs):
             executor.submit(os.getpid)
     return executor, flag

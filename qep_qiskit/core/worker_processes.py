@@ -1,13 +1,13 @@
 """Start worker processes with one thread each, and the code that runs in them: the stop flag, the end with the parent.
 
-A worker ignores Ctrl-C, because the parent process handles it. It exits as soon as the parent is gone, however the
-parent ended; files that it was writing stay valid, and its locks are released.
+A worker ignores signals that ask for a stop, because terminals and batch systems send them to all processes of a group
+and the parent process handles them. It exits as soon as the parent is gone, however the parent ended; files that it was
+writing stay valid, and its locks are released.
 """
 
 from __future__ import annotations
 
 import ctypes
-import multiprocessing
 import os
 import signal
 import threading
@@ -16,12 +16,15 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import connection, parent_process
+from multiprocessing.context import SpawnContext, SpawnProcess
 from typing import Protocol, TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 GO_ON, STOP, AT_ONCE = 0, 1, 2
+STOP_SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals that ask for a stop: Ctrl-C, termination, and, except on Windows, the end of the terminal."""
 _SECONDS_BETWEEN_CHECKS = 0.2
 # One thread per worker: more compete for the cores, and sums over threads round differently. Aer sets the number
 # of its threads itself, so there the limit counts.
@@ -68,8 +71,9 @@ def set_flag(flag: StopFlag | None) -> None:
 
 
 def begin_worker(flag: StopFlag) -> None:
-    """Initialise a worker process: it ignores Ctrl-C and exits when its parent is gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Initialise a worker process: it ignores signals that ask for a stop, and exits when its parent is gone."""
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     set_flag(flag)
     threading.Thread(target=_leave_with_the_parent, args=(flag,), daemon=True).start()
 
@@ -105,6 +109,18 @@ def num_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class _Worker(SpawnProcess):
+    """Process that its pool, which terminates the others when one is lost, has to kill."""
+
+    def terminate(self) -> None:
+        """End the process."""
+        self.kill()
+
+
+class _Workers(SpawnContext):
+    Process = _Worker
+
+
 def worker_pool(jobs: int) -> tuple[ProcessPoolExecutor, StopFlag]:
     """Return an executor on spawned processes, and the flag that stops them. Submit inside of `one_thread_each`.
 
@@ -114,7 +130,7 @@ def worker_pool(jobs: int) -> tuple[ProcessPoolExecutor, StopFlag]:
     Args:
         jobs: Number of processes.
     """
-    context = multiprocessing.get_context("spawn")
+    context = _Workers()
     flag: StopFlag = context.RawValue(ctypes.c_int, GO_ON)
     return ProcessPoolExecutor(jobs, mp_context=context, initializer=begin_worker, initargs=(flag,)), flag
 
@@ -135,19 +151,20 @@ def one_thread_each() -> Iterator[None]:
 
 
 @contextmanager
-def ctrl_c_is_not_inherited() -> Iterator[None]:
-    """Block Ctrl-C while processes are started, so that they never receive it, also before they can ignore it.
+def stop_signals_are_not_inherited() -> Iterator[None]:
+    """Block signals that ask for a stop while processes are started, so that they receive none before they ignore them.
 
-    Blocked signals are inherited. A Ctrl-C that arrives meanwhile is delivered to this process afterwards.
+    Blocked signals are inherited. One that arrives meanwhile is delivered to this process afterwards.
     """
-    if not hasattr(signal, "pthread_sigmask"):  # Windows: a worker ignores it once it has started
+    if not hasattr(signal, "pthread_sigmask"):  # Windows: a worker ignores them once it has started
         yield
         return
     from multiprocessing import resource_tracker
 
-    resource_tracker.ensure_running()  # would unblock it
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
+        resource_tracker.ensure_running()  # unblocks some where it starts the tracker
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -20,8 +20,8 @@ from qep_qiskit.core.worker_processes import (
     STOP,
     StopFlag,
     WorkStopped,
-    ctrl_c_is_not_inherited,
     run_item,
+    stop_signals_are_not_inherited,
 )
 from qep_qiskit.runs.stop_signals import on_stop_signals
 
@@ -100,7 +100,7 @@ class Pool:
     ) -> list[BaseException]:
         while waiting and len(running) < self.window and self.flag.value == GO_ON:
             try:
-                with ctrl_c_is_not_inherited():
+                with stop_signals_are_not_inherited():
                     future = self.executor.submit(self.call, work, waiting[-1])
             except self.lost:
                 return [WorkerLostError(self.lost_line)]

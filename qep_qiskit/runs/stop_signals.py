@@ -7,6 +7,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from qep_qiskit.core.worker_processes import STOP_SIGNALS
+
 
 @contextmanager
 def on_stop_signals(handle: Callable[[], None]) -> Iterator[None]:
@@ -32,6 +34,4 @@ def on_stop_signals(handle: Callable[[], None]) -> Iterator[None]:
 
 def _numbers() -> tuple[signal.Signals, ...]:
     hangup = getattr(signal, "SIGHUP", None)  # not on Windows
-    if hangup is None or signal.getsignal(hangup) == signal.SIG_IGN:
-        return (signal.SIGINT, signal.SIGTERM)
-    return (signal.SIGINT, signal.SIGTERM, hangup)
+    return tuple(one for one in STOP_SIGNALS if one != hangup or signal.getsignal(one) != signal.SIG_IGN)

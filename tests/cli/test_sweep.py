@@ -199,10 +199,10 @@ def test_killed_and_gone_on_with(qep, process, here, long_sweep, jobs, whole_gro
 @pytest.mark.deep
 @pytest.mark.parametrize(("jobs", "number"), [(1, signal.SIGINT), (2, signal.SIGINT), (2, signal.SIGTERM)])
 def test_stopped_and_gone_on_with(qep, process, here, long_sweep, jobs, number):
-    """Ctrl-C reaches every process of the terminal, the workers too."""
+    """Ctrl-C reaches every process of the terminal, the workers too; so do terminations by batch systems."""
     child = process("sweep", "exact.toml", *LONG, "--out", "sw", "--jobs", jobs, start_new_session=True)
     wait_for(lambda: lines_in("sw") >= 50, child)
-    (os.killpg if number == signal.SIGINT else os.kill)(child.pid, number)
+    os.killpg(child.pid, number)
     out, err = child.communicate(timeout=60)
     assert (child.returncode, out) == (130, "")
     said = re.fullmatch(r"qep: stopped with ([012]) of 3 points done; the same command goes on", err.splitlines()[-1])
