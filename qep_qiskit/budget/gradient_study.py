@@ -192,7 +192,7 @@ def study_pilot(problem: GradientProblem, setting: Setting, *, shots: int, level
         estimator,
         *problem.given,
         RequestKey(f"pilot {setting.contrast} {setting.grouping} {setting.signals} {np.sign(setting.beta):.0f}", 0),
-        beta=first_beta(estimator.hamiltonian, *problem.given),
+        beta=first_beta(estimator.hamiltonian, *problem.given, equal_nudges=estimator.equal_nudges),
         levels=levels,
         trainable=problem.trainable,
         in_units_of_signals=True,

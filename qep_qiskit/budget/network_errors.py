@@ -74,6 +74,7 @@ class ExactContrasts:
         signals: Error signal of every sample, shape (samples,), or None with an operator cost.
         signal_variances: Variance of one shot of these signals, shape (samples,).
         signal_group: Index of the group whose shots give the signals.
+        equal_nudges: Whether nudges are divided by the size of the signals, so that contrasts are proportional to it.
     """
 
     name: str
@@ -83,6 +84,7 @@ class ExactContrasts:
     signals: NDArray[np.float64] | None
     signal_variances: NDArray[np.float64]
     signal_group: int
+    equal_nudges: bool = False
 
     @property
     def order(self) -> int:
@@ -140,7 +142,9 @@ class ExactContrasts:
         """Return the variance of one shot that enters through the error signals, shape (levels,)."""
         if self.signals is None or not self.signals.any():
             return np.zeros(len(self.betas))
-        slopes = self.values + np.gradient(self.values, np.log(self.betas), axis=0)
+        slopes = self.values
+        if not self.equal_nudges:
+            slopes = slopes + np.gradient(self.values, np.log(self.betas), axis=0)
         known = np.where(self.signals != 0.0, self.signals, np.inf)
         by_sample = (slopes**2).sum(axis=2) / known**2
         return np.asarray(by_sample @ self.signal_variances / len(known) ** 2)
@@ -188,7 +192,8 @@ def exact_contrasts(
     check_single_strings(estimator)
     warm_start = {} if free is None else dict(free.prepared_states.warm_start)
     batch = _Batch(replace(estimator, shots=None), executor, weights, inputs, targets, free, warm_start)
-    beta = _FIRST * first_beta(estimator.hamiltonian, weights, inputs, targets)
+    equal = estimator.equal_nudges
+    beta = _FIRST * first_beta(estimator.hamiltonian, weights, inputs, targets, equal_nudges=equal)
     found = batch.contrasts([beta, 2.0 * beta], in_units_of_signals=True)
     if not found.length > 0.0:
         return found
@@ -291,6 +296,7 @@ class _Batch:
             signals=signals,
             signal_variances=noise,
             signal_group=signal_group(self.estimator),
+            equal_nudges=self.estimator.equal_nudges,
         )
 
     def _by_group(self, measured: MeasuredPhases, stencil: NDArray) -> NDArray[np.float64]:
@@ -298,6 +304,8 @@ class _Batch:
         used = stencil != 0.0
         single = 1.0 - np.nan_to_num(measured.moments.means[:, used]) ** 2
         of_estimates = np.einsum("p,spt->st", stencil[used] ** 2 / measured.shot_fractions[used], single)
+        if measured.nudge_sizes is not None:
+            of_estimates *= measured.nudge_sizes[:, None] ** 2
         jacobian = measured.jacobian
         each = (jacobian.values**2 * of_estimates[:, jacobian.term]).sum(axis=0) / len(self.inputs) ** 2
         group = np.empty(measured.plan.num_estimates, dtype=np.int64)

@@ -133,7 +133,7 @@ def true_gradient(
         ('exact', (22,))
     """
     hamiltonian = estimator.hamiltonian
-    first = first_beta(hamiltonian, weights, inputs, targets)
+    first = first_beta(hamiltonian, weights, inputs, targets, equal_nudges=estimator.equal_nudges)
     if level is not None and hamiltonian.num_qubits <= _EXACT_UP_TO_QUBITS:
         known = estimator.preparation if isinstance(estimator.preparation, Responding) else None
         found = exact_gradient(hamiltonian, weights, inputs, targets, level=level, reference=known)

@@ -224,6 +224,7 @@ def _built(config: Config, task: Task | None, *, simulates: bool) -> Experiment:
         extrapolation=extrapolation,
         replication=measurement.replication(shots),
         trained_only=True,
+        equal_nudges=config.contrast.equal_nudges,
     )
     with keys(config, "update"):
         config.update.build().check(estimator)

@@ -147,6 +147,10 @@ class ContrastConfig(Section):
     order: Literal[4, 6, 8] | None = None
     """Number of nodes of ``kind = "chebyshev"``, by default 4; the bias is of this order in beta. At equal beta and
     total shots the variance is 11.4, 28.8 or 54 times that of two points at +-beta."""
+    equal_nudges: bool = same_as(GradientEstimator, "equal_nudges")
+    """Nudge all samples by the same energy: the nudge of a sample is divided by its largest coefficient, its contrast
+    multiplied by it, and ``beta`` is that energy. Otherwise samples with small errors have small nudges, and their
+    contrasts have as much shot noise as all others, although they hardly matter."""
     points: int = same_as(Contrast, "points")
     """Number of complex nudges of ``kind = "holomorphic"`` on their circle; the error falls as (radius / rho)^points,
     with rho the distance to the nearest exceptional point (`convergence_radius` in the metrics)."""
@@ -162,7 +166,7 @@ class ContrastConfig(Section):
             return ()
         names = [] if value == CHEBYSHEV else ["order"]
         names += [] if value == HOLOMORPHIC else ["points", "radius"]
-        return tuple(names + (["beta", "pilot"] if value in NUDGELESS else []))
+        return tuple(names + (["beta", "equal_nudges", "pilot"] if value in NUDGELESS else []))
 
     def build(self, hamiltonian: NudgedHamiltonian, data: Dataset, seeds: Seeds) -> Contrast:
         """Return the contrast. With ``beta = "auto"`` its nudge is small until a pilot has chosen one.
@@ -179,15 +183,15 @@ class ContrastConfig(Section):
             dict.fromkeys(("points", "radius"), (self.kind == HOLOMORPHIC, "contrast.kind = 'holomorphic'"))
         )
         if self.kind in NUDGELESS:
-            idle = ("pilot",) if self.beta == "auto" else ("beta", "pilot")  # `schedule` says what "auto" needs
-            self.refuse_given(idle, f"'{self.kind}' has no real nudges to measure")
+            idle = () if self.beta == "auto" else ("beta",)  # `schedule` says what "auto" needs
+            self.refuse_given((*idle, "equal_nudges", "pilot"), f"'{self.kind}' has no real nudges to measure")
         if self.kind == HOLOMORPHIC:
             radius = None if self.radius == "auto" else self.radius
             return Contrast(kind=self.kind, points=self.points, radius=radius, order=self.order or 0)
         beta = self.pilot.first_beta if self.beta == "auto" else self.beta
         if beta is None:
             weights = hamiltonian.network.layout.initial(seeds)
-            beta = first_beta(hamiltonian, weights, data.inputs, data.targets)
+            beta = first_beta(hamiltonian, weights, data.inputs, data.targets, equal_nudges=self.equal_nudges)
         return Contrast(kind=self.kind, beta=beta, order=self.order or 0)
 
     def schedule(self, measurement: MeasurementConfig) -> ShotSchedule:

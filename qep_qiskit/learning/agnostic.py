@@ -97,6 +97,11 @@ class AgnosticUpdate:
                 "kind: 'agnostic' weights move from one phase to another; expected contrast.kind = 'symmetric' or "
                 f"'one_sided', got '{contrast.kind}'"
             )
+        if estimator.equal_nudges:
+            raise ConfigError(
+                "kind: 'agnostic' weights move by what all samples pull, which nudges divided by their sizes change; "
+                "leave out contrast.equal_nudges"
+            )
         if estimator.replication is not None:
             raise ConfigError(
                 "kind: 'agnostic' weights are at one place in a step, which replicates are not; use "

@@ -39,16 +39,17 @@ class Curve:
     values: NDArray[np.float64]
     variances: NDArray[np.float64]
 
-    def slope(self, one: int, other: int, distance: float) -> tuple[float, float]:
+    def slope(self, one: int, other: int, distance: float, sizes: NDArray) -> tuple[float, float]:
         """Return the mean over samples of (value at `other` - value at `one`) / distance, and its standard error.
 
         Args:
             one: Index of a phase.
             other: Index of another phase.
             distance: Nudge of `other` minus nudge of `one`.
+            sizes: Factors of the samples, shape (samples,).
         """
-        slopes = (self.values[:, other] - self.values[:, one]) / distance
-        variance = (self.variances[:, one] + self.variances[:, other]).sum() / distance**2
+        slopes = sizes * (self.values[:, other] - self.values[:, one]) / distance
+        variance = (sizes**2 * (self.variances[:, one] + self.variances[:, other])).sum() / distance**2
         return float(slopes.mean()), float(np.sqrt(max(variance, 0.0)) / len(slopes))
 
 

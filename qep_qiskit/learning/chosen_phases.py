@@ -81,6 +81,19 @@ def cost_of_phases(
     return cost_of_means(hamiltonian, means, covariance, targets)
 
 
+def equalized(nudge: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return nudges divided by their largest coefficients, shape (samples, terms), and these, shape (samples,).
+
+    A nudge without coefficients stays as it is, and its size is one.
+
+    Args:
+        nudge: Coefficients of the nudging operators, shape (samples, terms).
+    """
+    sizes = np.abs(nudge).max(axis=1, initial=0.0)
+    sizes = np.where(sizes > 0.0, sizes, 1.0)
+    return nudge / sizes[:, None], sizes
+
+
 def unit_of_signals(hamiltonian: NudgedHamiltonian, nudge: NDArray, targets: NDArray) -> float:
     """Return the power of two closest to the size of unit error signals over that of given ones, within bounds.
 

@@ -49,7 +49,8 @@ def coupled_covariance(
     fixed = (jacobian @ covariance @ jacobian.transpose(0, 2, 1)).sum(axis=0)
     total = fixed + (half @ through.transpose(0, 2, 1)).sum(axis=0)
     if used.free_weight:
-        cross = used.free_weight * (half @ jacobian.transpose(0, 2, 1)).sum(axis=0)
+        own = used.sizes[:, None, None] * (half @ jacobian.transpose(0, 2, 1))
+        cross = used.free_weight * own.sum(axis=0)
         total += cross + cross.T
     uncertain = np.einsum("swt,zwt,top,sozp->w", bent, bent, found.residual_variance, noise, optimize=True)
     uncertain += found.gain_variance * _through(bent @ batch.fluctuations, noise)

@@ -161,6 +161,7 @@ def diagnose(
     is_at_optimum: bool = False,
     quiet: bool = False,
     shot_fractions: NDArray | None = None,
+    sizes: NDArray | None = None,
 ) -> Diagnostics:
     """Return the diagnostics of a gradient, and warn of unresolved contrasts, nudges beyond the gap and jumps.
 
@@ -174,7 +175,10 @@ def diagnose(
         is_at_optimum: Whether all error signals vanish because the loss is at its minimum; the gradient is then zero.
         quiet: Whether warnings about nudge strength and jumps are left out, for nudges that are large on purpose.
         shot_fractions: Shots of every phase over their mean, shape (phases,); equal by default.
+        sizes: What the nudges of samples were divided by, shape (samples,), or None; susceptibility and bounds are
+            those of the cost.
     """
+    sizes = np.ones(family.num_samples) if sizes is None else sizes
     hidden = Hidden(part=0.0) if is_at_optimum else hidden_in(family, report.hidden)
     ranges = spectral_ranges(family.groups, family.nudge)
     cost = _expectation(moments, np.broadcast_to(family.nudge[:, None], moments.means.shape))
@@ -182,8 +186,8 @@ def diagnose(
     gaps = report.gaps if free is None else np.concatenate([free.gaps, report.gaps], axis=1)
     found = {
         **_gap_and_weyl(gaps, ranges),
-        **_susceptibility(family.betas, cost),
-        **_bounds(family.betas, energy, 0.0 if constants is None else float(constants.mean()), report, free),
+        **_susceptibility(family.betas, cost, sizes),
+        **_bounds(family.betas, energy, sizes, 0.0 if constants is None else float(constants.mean()), report, free),
     }
     reports = [report] if free is None else [free, report]
     jumps = find_jumps(family.betas, cost, ranges, report, shot_fractions)
@@ -240,8 +244,11 @@ def _phase(betas: NDArray, beta: float) -> int | None:
     return int(where[0]) if where.size else None
 
 
-def _susceptibility(betas: NDArray, cost: Curve) -> dict[str, float]:
-    """chi_C between the smallest nudges of both signs, or between the free phase and the smallest nudge."""
+def _susceptibility(betas: NDArray, cost: Curve, sizes: NDArray) -> dict[str, float]:
+    """chi_C between the smallest nudges of both signs, or between the free phase and the smallest nudge.
+
+    The curve is that of C over the sizes, by beta over the sizes.
+    """
     size = float(np.abs(betas[betas != 0.0]).min())
     innermost = (_phase(betas, side) for side in (-size, size))
     high = max(phase for phase in innermost if phase is not None)
@@ -251,12 +258,18 @@ def _susceptibility(betas: NDArray, cost: Curve) -> dict[str, float]:
     if low is None:
         return {}
     low, high = sorted((low, high), key=lambda p: betas[p])
-    chi, error = cost.slope(high, low, float(betas[high] - betas[low]))
-    return {"chi": chi, "chi_se": error, "surrogate_gap": size * chi}
+    distance = float(betas[high] - betas[low])
+    chi, error = cost.slope(high, low, distance, sizes**2)
+    return {"chi": chi, "chi_se": error, "surrogate_gap": size * cost.slope(high, low, distance, sizes)[0]}
 
 
 def _bounds(
-    betas: NDArray, energy: Curve, constant: float, report: ConvergenceReport, free: ConvergenceReport | None
+    betas: NDArray,
+    energy: Curve,
+    sizes: NDArray,
+    constant: float,
+    report: ConvergenceReport,
+    free: ConvergenceReport | None,
 ) -> dict[str, float]:
     """Contrastive bounds of <C>_0 where the states are minima."""
     zero = _phase(betas, 0.0)
@@ -276,6 +289,6 @@ def _bounds(
             beta = float(chosen[np.abs(chosen).argmin()])
             phase = _phase(betas, beta)
             assert phase is not None
-            bound, found[f"{name}_se"] = energy.slope(zero, phase, beta)
+            bound, found[f"{name}_se"] = energy.slope(zero, phase, beta, sizes)
             found[name] = bound + constant
     return found

@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 from qep_qiskit.core.checks import check_shots
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.learning.chosen_phases import cost_of_phases, unit_of_signals, wanted_phases, without_frozen_groups
+from qep_qiskit.learning.chosen_phases import (
+    cost_of_phases,
+    equalized,
+    unit_of_signals,
+    wanted_phases,
+    without_frozen_groups,
+)
 from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import diagnose
 from qep_qiskit.learning.error_signals import signal_batch
@@ -94,6 +100,9 @@ class GradientEstimator:
         trained_only: With a loss on expectations and terms that share shots, whether groups whose weights are all
             frozen are measured in one phase at most, for error bars; gradients of these weights are then zero. With an
             operator cost they are measured, because the bounds of the cost follow from all groups.
+        equal_nudges: Whether the nudge of every sample is divided by its largest coefficient, so that all samples are
+            nudged by the energy `Contrast.beta`, and the contrast of a sample is multiplied by it. Otherwise samples
+            with small errors have small nudges, and their contrasts as much shot noise as all others.
 
     Raises:
         ConfigError: Shots are not None and no whole number of at least 1; shots per group do not fit the groups, or
@@ -124,6 +133,7 @@ class GradientEstimator:
     extrapolation: Extrapolation | None = None
     replication: Replication | None = None
     trained_only: bool = False
+    equal_nudges: bool = False
 
     def __post_init__(self) -> None:
         check_contrast(self.contrast, self.preparation, self.nudgeless)
@@ -341,6 +351,7 @@ class GradientEstimator:
         else:
             nudge, constants = hamiltonian.operator_nudge(targets)
         betas, fractions = self._betas_and_shots(work, nudge)
+        nudge, sizes = equalized(nudge) if self.equal_nudges else (nudge, None)
         wanted = wanted_phases(hamiltonian, plan, work.jacobian, betas, work.betas)
         family = HamiltonianFamily(groups=hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=key)
         estimates, prepared_states = yield from self._measure(plan, family, wanted, start, fractions, free_cost)
@@ -360,6 +371,7 @@ class GradientEstimator:
             and hamiltonian.cost.is_at_optimum(signals.signals, first.outputs, targets),
             quiet=work.quiet,
             shot_fractions=fractions,
+            sizes=sizes,
         )
         return MeasuredPhases(
             betas=betas,
@@ -372,12 +384,14 @@ class GradientEstimator:
             outputs=None if first is None else first.outputs,
             diagnostics=diagnostics,
             warm_start={**(first.prepared_states.warm_start if first else {}), **prepared_states.warm_start},
+            nudge_sizes=sizes,
         )
 
     def _betas_and_shots(self, work: _Work, nudge: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Nudges of all phases and their shots over the mean, those of the reported cost included."""
         if self.hamiltonian.cost.has_signals:
-            unit = unit_of_signals(self.hamiltonian, nudge, work.targets) if work.in_units_of_signals else 1.0
+            in_units = work.in_units_of_signals and not self.equal_nudges  # equal nudges are in units of energy
+            unit = unit_of_signals(self.hamiltonian, nudge, work.targets) if in_units else 1.0
             return work.betas * unit, work.shot_fractions
         if not self.measures_free_cost or 0.0 in work.betas:
             return work.betas, work.shot_fractions

@@ -107,6 +107,7 @@ class QEPLayer:
             preparation=preparation or ExactPreparation(),
             contrast=contrast or Contrast(beta=beta),
             shots=shots,
+            equal_nudges=True,
         )
         self._read = NudgedHamiltonian(network, read)
         self._calls = itertools.count()
@@ -164,19 +165,17 @@ class QEPLayer:
             raise DataError(
                 f"upstream: expected finite numbers of shape {(len(rows), self.num_outputs)}, got shape {signals.shape}"
             )
-        sizes = np.abs(signals).max(axis=1, initial=0.0, keepdims=True)
-        unit = np.divide(signals, sizes, out=np.zeros_like(signals), where=sizes > 0)
         contrast, key = self._estimator.contrast, RequestKey("layer-gradient", next(self._calls))
         found, _ = run_measurements(
             self._estimator.phases(
-                *(np.append(vector, np.zeros(rows.shape[1])), rows, unit, key, contrast.betas),
+                *(np.append(vector, np.zeros(rows.shape[1])), rows, signals, key, contrast.betas),
                 shot_fractions=contrast.shot_fractions,
             ),
             self.executor,
         )
         stencil = contrast.stencil_on(found.betas)
-        gradients, count = sizes * found.per_sample(stencil), self.network.layout.num_weights
-        variances = sizes**2 * np.maximum(found.variance_per_sample(stencil), 0.0)  # rounding may leave -1e-17
+        gradients, count = found.per_sample(stencil), self.network.layout.num_weights
+        variances = np.maximum(found.variance_per_sample(stencil), 0.0)  # rounding may leave -1e-17
         return LayerGradient(
             weights=gradients[:, :count].sum(axis=0),
             inputs=gradients[:, count:],

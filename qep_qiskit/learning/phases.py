@@ -84,6 +84,8 @@ class MeasuredPhases:
         outputs: Expectations of the outputs in the free phase, shape (samples, outputs), or None where not measured.
         diagnostics: Quantities that show whether derivatives can be trusted.
         warm_start: Warm-start arrays of the samples.
+        nudge_sizes: What the nudge of every sample was divided by, shape (samples,), or None where samples have the
+            nudges that follow from the cost.
     """
 
     betas: NDArray[np.float64]
@@ -96,6 +98,7 @@ class MeasuredPhases:
     outputs: NDArray[np.float64] | None
     diagnostics: Diagnostics
     warm_start: WarmStartArrays
+    nudge_sizes: NDArray[np.float64] | None = None
 
     def derivative(self, stencil: NDArray) -> Derivative:
         """Return the derivative that a stencil gives, with its variances.
@@ -160,7 +163,14 @@ class MeasuredPhases:
         if samples % parts:
             raise ValueError(f"expected samples that divide into {parts} parts, got {samples}")
         size = samples // parts
-        names = ("moments", "jacobian", "signals", "cost", "outputs")  # with a loss of a batch, parts are batches
+        names = (
+            "moments",
+            "jacobian",
+            "signals",
+            "cost",
+            "outputs",
+            "nudge_sizes",
+        )  # with a loss of a batch, parts are batches
         return [take_rows(self, slice(start, start + size), *names) for start in range(0, samples, size)]
 
     def noise_of_square(self, stencil: NDArray, weights: NDArray) -> tuple[float, float]:
@@ -195,9 +205,13 @@ class MeasuredPhases:
         used = stencil != 0.0
         means = np.nan_to_num(self.moments.means[:, used])
         derivative = np.einsum("p,spt->st", stencil[used], means)
+        sizes = self.nudge_sizes
+        if sizes is not None:
+            derivative *= sizes[:, None]
         if is_none(self.moments.covariance):
             return derivative, no_covariance(derivative.shape)
-        return derivative, np.einsum("p,sptu->stu", stencil[used] ** 2, self.moments.covariance[:, used])
+        covariance = np.einsum("p,sptu->stu", stencil[used] ** 2, self.moments.covariance[:, used])
+        return derivative, covariance if sizes is None else covariance * sizes[:, None, None] ** 2
 
     def _with_signals(
         self, covariance: NDArray, derivative: NDArray, stencil: NDArray
@@ -213,6 +227,8 @@ class MeasuredPhases:
             stencil=stencil,
             noise=float(stencil @ (stencil / self.shot_fractions)),
             free_weight=self._free_weight(stencil),
+            sizes=np.ones(len(self.moments.means)) if self.nudge_sizes is None else self.nudge_sizes,
+            are_equal=self.nudge_sizes is not None,
         )
 
     def _free_weight(self, stencil: NDArray) -> float:

@@ -21,6 +21,7 @@ from qep_qiskit.core.errors import ConfigError, NudgeError
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.bias_fit import MeasuredContrasts, fitted_curve
+from qep_qiskit.learning.chosen_phases import equalized
 from qep_qiskit.learning.contrast import Contrast, joint_phases
 from qep_qiskit.learning.diagnostics import typical_nudge_size
 from qep_qiskit.learning.error_model import ErrorModel
@@ -72,7 +73,14 @@ class Pilot:
     measured: MeasuredPhases
 
 
-def first_beta(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray) -> float:
+def first_beta(
+    hamiltonian: NudgedHamiltonian,
+    weights: NDArray,
+    inputs: NDArray,
+    targets: NDArray,
+    *,
+    equal_nudges: bool = False,
+) -> float:
     """Return a small nudge from the sizes of H and C alone: a tenth of max|coefficient| / range(C).
 
     Args:
@@ -80,6 +88,7 @@ def first_beta(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray
         weights: Shape (weights,).
         inputs: Shape (samples, inputs).
         targets: Shape (samples, targets).
+        equal_nudges: Whether nudges are divided by their largest coefficients, as in `GradientEstimator`.
 
     Example:
         >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
@@ -87,7 +96,8 @@ def first_beta(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray
         >>> round(qep.first_beta(problem, np.full(5, 0.5), np.zeros((1, 0)), np.ones((1, 1))), 6)
         0.0125
     """
-    return _FIRST_OF_SCALE * _scale(hamiltonian, weights, inputs, hamiltonian.nudge_in_units(targets))
+    nudge = hamiltonian.nudge_in_units(targets)
+    return _FIRST_OF_SCALE * _scale(hamiltonian, weights, inputs, equalized(nudge)[0] if equal_nudges else nudge)
 
 
 def _scale(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, nudge: NDArray) -> float:
@@ -154,7 +164,8 @@ def measure_pilot(
         in_units_of_signals=in_units_of_signals,
     )
     found = yield from _measure_levels(phases, estimator.contrast, hamiltonian, key, beta, levels)
-    scale = _scale(hamiltonian, weights, inputs, hamiltonian.nudge(targets, found.measured.outputs))
+    nudge = hamiltonian.nudge(targets, found.measured.outputs)
+    scale = _scale(hamiltonian, weights, inputs, equalized(nudge)[0] if estimator.equal_nudges else nudge)
     return _fitted(found, estimator, trainable, scale)
 
 

@@ -282,7 +282,8 @@ class ShotSchedule:
         Returns:
             Measurement coroutine that gives the new nudge and shots, and the pilot.
         """
-        beta, levels = self.levels_of_pilot(step_shots, first_beta(estimator.hamiltonian, weights, inputs, targets))
+        first = first_beta(estimator.hamiltonian, weights, inputs, targets, equal_nudges=estimator.equal_nudges)
+        beta, levels = self.levels_of_pilot(step_shots, first)
         of_pilot = step_shots.applied(estimator)
         if self.auto_beta and step_shots.model is None and not is_split(of_pilot.shots):
             of_pilot = replace(of_pilot, shots=each(of_pilot.shots, lambda shots: self.pilot.shots_factor * shots))

@@ -50,12 +50,16 @@ class UsedPhases:
         noise: Sum over phases of the squared weights over the shots, these in units of their mean.
         free_weight: Stencil weight of the free phase where it is measured by the same shots as the signals and shares
             their noise; otherwise 0.
+        sizes: What the nudge of every sample was divided by, and its contrast multiplied by, shape (samples,).
+        are_equal: Whether these are sizes of the error signals; otherwise they are ones.
     """
 
     betas: NDArray[np.float64]
     stencil: NDArray[np.float64]
     noise: float
     free_weight: float
+    sizes: NDArray[np.float64]
+    are_equal: bool
 
 
 def with_signal_noise(
@@ -77,7 +81,7 @@ def with_signal_noise(
     through_signals = bend[:, None, None] * found.response @ batch.slope
     total = covariance + through_signals @ batch.covariance @ through_signals.transpose(0, 2, 1)
     if used.free_weight:
-        cross = used.free_weight * (through_signals @ batch.covariance)
+        cross = used.free_weight * used.sizes[:, None, None] * (through_signals @ batch.covariance)
         total = total + cross + cross.transpose(0, 2, 1)
     uncertain = np.einsum("top,sop->st", found.residual_variance, noise)
     uncertain += found.gain_variance * np.einsum("sto,sop,stp->st", shared, noise, shared)
@@ -124,10 +128,10 @@ def expected_response(
     fixed = np.einsum("stt->st", covariance)
     # Noise that the free phase and the signals share adds this to sum_s eps d; it is no response.
     free = used.free_weight
-    common = free * np.einsum("sou,sut->sot", batch.slope, batch.covariance) if free else 0.0
-    secant, bend = _bending(batch, used.betas, used.stencil)
+    common = free * np.einsum("s,sou,sut->sot", used.sizes, batch.slope, batch.covariance) if free else 0.0
+    secant, bend = _bending(batch, used)
     gain, gain_variance = _gain(covariance, derivative, batch, common, secant)
-    mean_noise = fixed / used.noise
+    mean_noise = fixed / (used.noise * used.sizes[:, None] ** 2)
     widths = np.where(batch.moved, _MOVED_WIDTH, _OTHER_WIDTH)
     widths[shared.any(axis=(0, 2))] = _SEEN_WIDTH
     rest, residual_variance = _deviations(
@@ -155,14 +159,15 @@ def unseen_directions(signals: NDArray) -> NDArray[np.float64]:
     return np.eye(signals.shape[1]) - seen.T @ seen
 
 
-def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[float, NDArray[np.float64]]:
+def _bending(batch: SignalBatch, used: UsedPhases) -> tuple[float, NDArray[np.float64]]:
     """Saturation of the response at strong nudges: secant over slope at zero, and slope over secant, shape (samples,).
 
     With one excitation of energy D, a change S of the mean of the nudging operator N by this excitation, and a variance
     W^2 of N, the state at beta has the energy (D + beta S)/2 - (((D + beta S)/2)^2 + (beta W)^2)^(1/2). The mean of N
     is its derivative by beta, which saturates: a contrast changes less with the signals than the ratio of contrast and
-    signals.
+    signals. Where nudges are divided by the size of the signals, it changes by this ratio.
     """
+    betas, stencil, sizes = used.betas, used.stencil, used.sizes
     ones = np.ones(len(batch.signals))
     if batch.excitation is None or batch.excitation.shift is None or abs(float(stencil @ betas) - 1.0) > _ROUNDING:
         return 1.0, ones  # no expected excitation, or the stencil is no derivative
@@ -171,10 +176,10 @@ def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[floa
     square = shots * np.einsum("so,sop,sp->s", batch.signals, batch.output_covariance, batch.signals)[:, None]
 
     def contrast(scale: float) -> NDArray:
-        nudge = scale * betas
+        nudge = scale * betas / sizes[:, None]
         half = (energy + nudge * shift) / 2.0
         root = np.maximum(np.sqrt(half**2 + nudge**2 * square), _ROUNDING * energy)
-        return np.asarray((shift / 2.0 - (half * shift / 2.0 + nudge * square) / root) @ stencil)
+        return np.asarray((shift / 2.0 - (half * shift / 2.0 + nudge * square) / root) @ stencil) * sizes
 
     linear, whole = -2.0 * square[:, 0] / energy, contrast(1.0)
     slope = (contrast(1.0 + _STEP) - contrast(1.0 - _STEP)) / (2.0 * _STEP)
@@ -182,7 +187,7 @@ def _bending(batch: SignalBatch, betas: NDArray, stencil: NDArray) -> tuple[floa
     if not seen.any():
         return 1.0, ones
     bend = np.clip(np.divide(slope, whole, out=ones.copy(), where=seen), 0.0, 2.0)
-    return float(whole[seen].sum() / linear[seen].sum()), bend
+    return float(whole[seen].sum() / linear[seen].sum()), ones if used.are_equal else bend
 
 
 def _gain(

@@ -10,7 +10,7 @@ from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.error_signals import SignalBatch
 from qep_qiskit.learning.excitation import Excitation
-from qep_qiskit.learning.signal_noise import _bending, unseen_directions
+from qep_qiskit.learning.signal_noise import UsedPhases, _bending, unseen_directions
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import PauliNetwork
 from qep_qiskit.network.cost import LossOnExpectations
@@ -25,16 +25,21 @@ def figures(numbers, repeats, seed=0):
     return [study.studied(case, repeats, seed) for case in chosen]
 
 
+@pytest.mark.parametrize("size", [None, 0.2])
 @pytest.mark.parametrize("kind", ["one_sided", "symmetric", "four_point"])
-def test_saturation_of_one_spin_is_exact(kind):
-    """H = -h X - b Z nudged by eps Z: the contrast as a function of eps, and its slope by a step of 1e-5."""
+def test_saturation_of_one_spin_is_exact(kind, size):
+    """H = -h X - b Z nudged by eps Z: the contrast as a function of eps, and its slope by a step of 1e-5.
+
+    Where nudges are divided by a size that is proportional to eps, the contrast is proportional to eps too.
+    """
     field, bias, signal = 0.8, 0.3, 0.9
     contrast = Contrast(kind=kind, beta=0.5)
     betas = contrast.betas
     stencil = contrast.stencil_on(betas)
 
     def derivative(eps):
-        return float(((bias - betas * eps) / np.hypot(field, bias - betas * eps)) @ stencil)
+        part = 1.0 if size is None else size * eps / signal
+        return part * float(((bias - betas * eps / part) / np.hypot(field, bias - betas * eps / part)) @ stencil)
 
     energy, shots = np.hypot(field, bias), 50.0
     mean, variance = bias / energy, (field / energy) ** 2
@@ -48,7 +53,15 @@ def test_saturation_of_one_spin_is_exact(kind):
         excitation=Excitation(gain=shots / energy, shots=shots, shift=np.array([-2.0 * mean * signal])),
         is_free_phase=False,
     )
-    secant, bend = _bending(batch, betas, stencil)
+    used = UsedPhases(
+        betas=betas,
+        stencil=stencil,
+        noise=1.0,
+        free_weight=0.0,
+        sizes=np.array([size or 1.0]),
+        are_equal=size is not None,
+    )
+    secant, bend = _bending(batch, used)
     linear = -variance * signal / energy
     assert secant == pytest.approx(derivative(signal) / linear, rel=1e-9)
     slope = (derivative(signal + 1e-5) - derivative(signal - 1e-5)) / 2e-5

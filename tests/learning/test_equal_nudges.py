@@ -1,0 +1,148 @@
+"""Nudges that are equal for all samples of a batch: gradients, shot noise and diagnostics."""
+
+import numpy as np
+import pytest
+from cases import random_network
+from chi_square import LIMIT, mean_p_value, variance_p_value
+from gradient_cases import loss_problem
+from reference import expectation, ground, pauli_matrix
+
+from qep_qiskit.config import from_file
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.execution import RequestKey, VectorExecutor
+from qep_qiskit.learning import Contrast, GradientEstimator, first_beta, measure_pilot
+from qep_qiskit.learning.exact_gradient import exact_gradient
+from qep_qiskit.measurement import run_measurements
+from qep_qiskit.network import chain
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import ExactPreparation
+
+ERRORS = np.array([0.5, 0.2, 0.05, 0.01, 0.02, 0.3])[:, None]
+"""Distances of targets from outputs: error signals differ by a factor of 50."""
+
+
+def estimated(problem, contrast, *, shots=None, repeats=1, equal=True):
+    hamiltonian, weights, inputs, targets = problem
+    estimator = GradientEstimator(
+        hamiltonian=hamiltonian,
+        preparation=ExactPreparation(),
+        contrast=contrast,
+        shots=shots,
+        measures_free_cost=True,
+        equal_nudges=equal,
+    )
+    executor = VectorExecutor(Seeds(1))
+    works = (estimator.estimate(weights, inputs, targets, RequestKey("test", r)) for r in range(repeats))
+    return [run_measurements(work, executor)[0] for work in works]
+
+
+def operator_problem(rng):
+    """Costs (Z - y)^2 of one output: the nudge of a sample is proportional to its target."""
+    network, weights = random_network(chain(3), rng, num_inputs=1)
+    hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error((2,), 3))
+    return hamiltonian, weights, rng.normal(size=(6, 1)), rng.uniform(-1.0, 1.0, size=(6, 1))
+
+
+PROBLEMS = {
+    "loss": lambda rng: loss_problem(rng, samples=6, distance=ERRORS),
+    "two outputs": lambda rng: loss_problem(rng, samples=6, outputs=(0, 2), distance=ERRORS * [1.0, -0.3]),
+    "operator": operator_problem,
+}
+problems = pytest.mark.parametrize("name", PROBLEMS)
+
+
+@problems
+@pytest.mark.parametrize("kind", ["one_sided", "symmetric", "four_point"])
+def test_small_nudges_give_the_exact_gradient(name, kind, rng):
+    problem = PROBLEMS[name](rng)
+    (found,) = estimated(problem, Contrast(kind=kind, beta=1e-6 if kind == "one_sided" else 1e-3))
+    expected = exact_gradient(*problem).gradient
+    assert found.gradient == pytest.approx(expected, abs=1e-5 * np.abs(expected).max())
+
+
+@problems
+def test_chi_and_bounds_are_those_of_the_cost(name, rng):
+    problem = PROBLEMS[name](rng)
+    (equal,), (other,) = (
+        estimated(problem, Contrast(kind="one_sided", beta=1e-4), equal=equal) for equal in (True, False)
+    )
+    assert equal.diagnostics.chi == pytest.approx(other.diagnostics.chi, rel=1e-3)
+    assert equal.diagnostics.lower == pytest.approx(other.diagnostics.lower, abs=1e-4 * other.diagnostics.chi)
+
+
+def test_a_nudge_is_an_energy(rng):
+    """All samples are at +-beta Z of the output, whatever their error: from dense matrices, multiplied by the error."""
+    hamiltonian, weights, inputs, targets = loss_problem(rng, samples=2, distance=ERRORS[:2])
+    network = hamiltonian.network
+    (found,) = estimated((hamiltonian, weights, inputs, targets), Contrast(beta=0.4))
+    output, expected = pauli_matrix(str(network.terms[hamiltonian.output_strings[0]]), network.num_qubits), 0.0
+    for row, target in zip(inputs, targets, strict=True):
+        free = network.hamiltonian(weights, row).to_matrix()
+        error = 2.0 * (expectation(output, ground(free)[1]) - target[0])
+        jacobian = network.jacobian(weights, row[None])
+        words = [pauli_matrix(str(network.terms[term]), network.num_qubits) for term in jacobian.term]
+        ends = [ground(free + sign * 0.4 * output)[1] for sign in (1.0, -1.0)]
+        own = [(expectation(word, ends[0]) - expectation(word, ends[1])) / 0.8 for word in words]
+        expected = expected + np.bincount(jacobian.weight, error * jacobian.values[0] * own, len(weights)) / 2.0
+    assert found.gradient == pytest.approx(expected, abs=1e-9)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("name", ["loss", "two outputs"])
+@pytest.mark.parametrize("kind", ["one_sided", "symmetric"])
+def test_shots_have_the_exact_mean_and_the_claimed_variance(kind, name, rng):
+    problem, contrast = PROBLEMS[name](rng), Contrast(kind=kind, beta=0.1)
+    estimates = estimated(problem, contrast, shots=2000, repeats=200)
+    gradients, variances = (np.array([getattr(one, key) for one in estimates]) for key in ("gradient", "variance"))
+    (exact,) = estimated(problem, contrast)
+    assert mean_p_value(gradients, exact.gradient) > LIMIT
+    assert variance_p_value(gradients, variances.mean(axis=0)) > LIMIT
+
+
+def test_samples_without_errors_bring_no_noise(rng):
+    """With the same largest nudge the noise of a sample falls with the square of its error."""
+    problem = loss_problem(rng, samples=6, distance=ERRORS)
+    signals = 2.0 * ERRORS[:, 0]
+    (equal,) = estimated(problem, Contrast(beta=0.05), shots=10_000)
+    (other,) = estimated(problem, Contrast(beta=0.05 / signals.max()), shots=10_000, equal=False)
+    ratio = equal.group_variance.sum() / other.group_variance.sum()
+    assert ratio == pytest.approx((signals**2).mean() / signals.max() ** 2, rel=0.1)
+
+
+def test_pilots_take_nudges_as_they_are(rng):
+    """Elsewhere the nudges of a first pilot grow as error signals shrink."""
+    hamiltonian, weights, inputs, targets = loss_problem(rng, distance=0.01)
+    estimator = GradientEstimator(
+        hamiltonian=hamiltonian,
+        preparation=ExactPreparation(),
+        contrast=Contrast(beta=0.1),
+        shots=10_000,
+        equal_nudges=True,
+    )
+    options = {"beta": 0.05, "levels": 3, "trainable": np.ones(len(weights), dtype=bool)}
+    work = measure_pilot(
+        estimator, weights, inputs, targets, RequestKey("pilot", 0), **options, in_units_of_signals=True
+    )
+    found, _ = run_measurements(work, VectorExecutor(Seeds(0)))
+    assert found.measured.betas == pytest.approx([-0.2, -0.1, -0.05, 0.05, 0.1, 0.2])
+
+
+def test_the_first_nudge_is_in_units_of_energy(rng):
+    """A tenth of the largest coefficient over the range of Z, however the cost is scaled."""
+    hamiltonian, weights, inputs, targets = operator_problem(rng)
+    size = np.median(np.abs(hamiltonian.free_coefficients(weights, inputs)).max(axis=1))
+    assert first_beta(hamiltonian, weights, inputs, targets, equal_nudges=True) == pytest.approx(size / 20.0)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["contrast={kind='holomorphic', equal_nudges=true}"], "contrast.equal_nudges: 'holomorphic' has no real"),
+        (["contrast.equal_nudges=true", "update={kind='agnostic', epsilon=0.1}"], "leave out contrast.equal_nudges"),
+    ],
+)
+def test_contrasts_without_equal_nudges(settings, message):
+    with pytest.raises(ConfigError, match=message):
+        from_file("configs/xor.toml", [*settings, "measurement.shots='exact'", "preparation={kind='exact'}"])
