@@ -15,7 +15,7 @@ from qep_qiskit.learning import Contrast, GradientEstimator, first_beta, measure
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import chain
-from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
+from qep_qiskit.network.cost import OperatorCost
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
 
