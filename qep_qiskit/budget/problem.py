@@ -196,12 +196,7 @@ class CachedStates:
         self._kept: dict[bytes, PreparationResult] = {}
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
-        """Return the states of a Hamiltonian family, from the cache if they are known.
-
-        Args:
-            family: The Hamiltonians H + beta C.
-            start: Warm start of the preparation.
-        """
+        """Return the states of a Hamiltonian family, from the cache if they are known."""
         name = b"".join(array.tobytes() for array in (family.free, family.nudge, family.betas))
         if name in self._kept:
             return self._kept[name]

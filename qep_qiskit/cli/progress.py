@@ -151,12 +151,7 @@ class ProgressView(Callback):
         self._console.print(f"{text}  {_compact(trainer.state.shots)} shots", highlight=False)
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """Remove the bar.
-
-        Args:
-            trainer: The trainer; not used.
-            outcome: How the training ended; not used.
-        """
+        """Remove the bar."""
         self.close()
 
     def close(self) -> None:

@@ -59,11 +59,7 @@ class AnnealerConfig(PreparationSection):
     """Keyword arguments of nudged samples alone, such as ``anneal_schedule`` of a reverse anneal on a device."""
 
     def build(self, scene: PreparationScene) -> Preparation:
-        """Return the preparation, after a look at what the sampler and the network have.
-
-        Args:
-            scene: Input data of the preparation.
-        """
+        """Return the preparation, after a look at what the sampler and the network have."""
         if not scene.execution.where.anneals:
             raise ConfigError(
                 "preparation.kind: 'annealer' needs an annealer; set execution.backend = 'ocean:simulated_annealing' "

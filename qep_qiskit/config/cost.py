@@ -176,12 +176,7 @@ class LossCost(CostSection, OwnCode):
         return self.observables is None
 
     def build(self, network: Network, task: Task) -> LossOnExpectations:
-        """Return the loss, on outputs of the network or on observables of its own.
-
-        Args:
-            network: The network.
-            task: The samples.
-        """
+        """Return the loss, on outputs of the network or on observables of its own."""
         cost, targets = self._on_outputs(network), task.train.num_targets
         if cost.couples_samples and not cost.decodes_classes:
             return cost  # it may take any number of targets
@@ -247,12 +242,7 @@ class OperatorCostConfig(CostSection):
         return "terms" if self.terms else None
 
     def build(self, network: Network, task: Task) -> OperatorCost:
-        """Return the observable.
-
-        Args:
-            network: The network.
-            task: The samples.
-        """
+        """Return the observable."""
         if (self.operator is None) == (not self.terms):
             raise ConfigError("cost: an operator cost needs either operator = 'squared_error' or a list of terms")
         if self.copies == "each" and self.operator is None:

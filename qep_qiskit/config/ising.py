@@ -259,13 +259,7 @@ class IsingKeys(ConvolutionKeys):
         return self.model_copy(update={"num_spins": None, "qubits": qubits, "edges": edges})
 
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> IsingNetwork:
-        """Return the network from its graph, weights and inputs.
-
-        Args:
-            task: The samples.
-            seeds: Not used.
-            reads_spins: Not used.
-        """
+        """Return the network from its graph, weights and inputs."""
         values = self._graph_values()
         if self.graph == CONVOLUTION:
             return self._convolution(task)

@@ -35,9 +35,6 @@ class OwnNetwork(NetworkSection, OwnCode):
     def beside(self, folder: Path) -> Self:
         """Return the section with the sources of the function, and the weights of `weights_from`.
 
-        Args:
-            folder: Folder of the configuration.
-
         Raises:
             ConfigError: A file cannot be read.
         """

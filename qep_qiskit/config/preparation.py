@@ -52,21 +52,11 @@ class ExactConfig(PreparationSection):
     """Relative tolerance of Lanczos; 0 is machine precision."""
 
     def splits_components(self, execution: ExecutionConfig) -> bool:
-        """Return whether unconnected parts are solved one by one: ground states by a solver that is free to.
-
-        Args:
-            execution: Keys of the backend.
-        """
+        """Return whether unconnected parts are solved one by one: ground states by a solver that is free to."""
         return self.solver in ("auto", "components") and self.level == 0
 
     def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
-        """Check that the vectors of Lanczos fit in memory; classical spins are searched instead.
-
-        Args:
-            num_qubits: Number of qubits of the network.
-            execution: Keys of the backend.
-            is_classical: Whether states of the network are classical spin configurations.
-        """
+        """Check that the vectors of Lanczos fit in memory; classical spins are searched instead."""
         if not is_classical:
             require_memory(num_qubits, 16 * 26, "exact preparation")
 
@@ -80,12 +70,7 @@ class ExactConfig(PreparationSection):
         return found
 
     def build_on_grid(self, scene: PreparationScene, driver: OscillatorProduct) -> Preparation:
-        """Return the preparation by diagonalisation.
-
-        Args:
-            scene: Input data of the preparation.
-            driver: Not used.
-        """
+        """Return the preparation by diagonalisation."""
         found = self.made(ExactPreparation)
         found.check_level(scene.hamiltonian.num_qubits)
         return found
@@ -137,13 +122,7 @@ class ThermalConfig(PreparationSection):
         return self.temperature
 
     def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
-        """Check that density matrices, or the probabilities of classical spins, fit in memory.
-
-        Args:
-            num_qubits: Number of qubits of the network.
-            execution: Keys of the backend.
-            is_classical: Whether states of the network are classical spin configurations.
-        """
+        """Check that density matrices, or the probabilities of classical spins, fit in memory."""
         bits = 1 if is_classical else 2
         require_memory(num_qubits, 16 * 8, "simulating Gibbs states", bits_per_qubit=bits)
 
@@ -226,11 +205,7 @@ class AdiabaticConfig(PreparationSection):
     """Index of the eigenstate, 0 for the ground state; the ramp starts in the driver's eigenstate of the same index."""
 
     def splits_components(self, execution: ExecutionConfig) -> bool:
-        """Return whether unconnected parts are evolved one by one, which the engine does.
-
-        Args:
-            execution: Keys of the backend.
-        """
+        """Return whether unconnected parts are evolved one by one, which the engine does."""
         return execution.where.kind == "statevector"
 
     def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:

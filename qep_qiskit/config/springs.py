@@ -141,17 +141,7 @@ class SpringsConfig(NetworkSection):
         return self.grid is not None
 
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
-        """Return the network of atoms and springs, on qubit registers if there is a position grid.
-
-        Args:
-            task: The samples.
-            seeds: Root of the random streams of the run.
-            reads_spins: Not used.
-
-        Raises:
-            ConfigError: Keys contradict each other.
-            NetworkError: The network is not well defined.
-        """
+        """Return the network of atoms and springs, on qubit registers if there is a position grid."""
         atoms = self._atoms(task.train.num_inputs, task.train.num_targets)
         if self.grid is None:
             return atoms
@@ -160,10 +150,6 @@ class SpringsConfig(NetworkSection):
 
     def prepared(self, section: PreparationSection, scene: PreparationScene) -> Preparation:
         """Return the preparation of oscillators on qubit registers, or of atoms in space.
-
-        Args:
-            section: Keys of the preparation.
-            scene: Input data of the preparation.
 
         Raises:
             ConfigError: The preparation is for another kind of network.
@@ -342,13 +328,7 @@ class ElasticConfig(SpringsConfig):
     kind: Literal["elastic"]
 
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
-        """Return the network in space.
-
-        Args:
-            task: The samples.
-            seeds: Root of the random streams of the run.
-            reads_spins: Not used.
-        """
+        """Return the network in space."""
         if self.grid is not None:
             raise ConfigError("grid: goes with kind = 'oscillators'; leave it out")
         return super().build(task, seeds, reads_spins=reads_spins)

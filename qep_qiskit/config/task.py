@@ -90,12 +90,7 @@ class _MadeTask(TaskSection):
         return TaskOptions()
 
     def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Read, draw or compute the samples.
-
-        Args:
-            seeds: Root of the random streams of the run.
-            one_hot: Whether every class has a target of its own, one or zero.
-        """
+        """Read, draw or compute the samples."""
         make = type(self).maker
         drawn = {"seeds": seeds} if "seeds" in signature(make).parameters else {}
         return self.made(make, **drawn, **self.options(one_hot=one_hot))
@@ -134,11 +129,6 @@ class _TableTask(_DataTask):
         """Return the samples with targets scaled to the range of the outputs.
 
         With ``target_scaling = "auto"`` they are unchanged unless the cost compares outputs with targets.
-
-        Args:
-            task: The samples.
-            reach: Shape (targets, 2), lowest and highest value of each output.
-            compares_outputs: Whether the cost compares outputs with targets.
         """
         if self.target_scaling == "auto" and not compares_outputs:
             return task
@@ -154,12 +144,7 @@ class ArraysTask(_TableTask):
     kind: Literal["arrays"]
 
     def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Refuse to build samples: only the caller has the arrays.
-
-        Args:
-            seeds: Not used.
-            one_hot: Not used.
-        """
+        """Refuse to build samples: only the caller has the arrays."""
         raise ConfigError(
             "task.kind: 'arrays' are samples that a Python program gives, as QEPClassifier does; here use 'csv'"
         )
@@ -238,12 +223,7 @@ class CsvTask(_TableTask):
         return seeds if self.folds is None else Seeds(seeds.simulator_seed("fold", self.fold or 0))
 
     def build(self, seeds: Seeds, *, one_hot: bool) -> Task:
-        """Read the samples.
-
-        Args:
-            seeds: Root of the random streams of the run.
-            one_hot: Whether every class has a target of its own, one or zero.
-        """
+        """Read the samples."""
         draws = self.test_file is None and self.folds is None
         self.refuse_idle(
             {

@@ -174,13 +174,7 @@ class VariationalConfig(PreparationSection):
         return self.model_copy(update={"ansatz": self.ansatz.beside(folder)})
 
     def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
-        """Check that the state vectors of the energies and of the execution fit in memory.
-
-        Args:
-            num_qubits: Number of qubits of the network.
-            execution: Keys of the backend.
-            is_classical: Whether states of the network are classical spin configurations.
-        """
+        """Check that the state vectors of the energies and of the execution fit in memory."""
         if not self.measures_energies:
             require_memory(num_qubits, 16 * 6, "simulating the energies")
         super().check_memory(num_qubits, execution, is_classical=is_classical)
@@ -191,12 +185,7 @@ class VariationalConfig(PreparationSection):
         return self._with(self.ansatz.build, scene)
 
     def build_on_grid(self, scene: PreparationScene, driver: OscillatorProduct) -> Preparation:
-        """Return the preparation for oscillators on registers.
-
-        Args:
-            scene: Input data of the preparation.
-            driver: Product of oscillator ground states similar to the ground states of the training samples.
-        """
+        """Return the preparation for oscillators on registers."""
         return self._with(partial(self.ansatz.build_on_grid, driver=driver), scene)
 
     def _with(self, circuit: Callable[[NudgedHamiltonian], Ansatz], scene: PreparationScene) -> Preparation:

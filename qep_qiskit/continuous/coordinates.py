@@ -106,12 +106,7 @@ class CoordinateGroup:
         return tuple(tuple(dict.fromkeys(term.atoms)) for term in self.terms)
 
     def picked(self, name: str, terms: Sequence[int]) -> CoordinateGroup:
-        """Return some of the terms as a group.
-
-        Args:
-            name: Name of the group.
-            terms: Indices of the terms.
-        """
+        """Return some of the terms as a group."""
         return replace(self, name=f"{self.name.split()[0]} {name}", terms=tuple(self.terms[term] for term in terms))
 
     def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:

@@ -237,10 +237,6 @@ class GaussianStates(PointStates):
     def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return exact means of all terms, shape (rows, terms).
 
-        Args:
-            group: The group to measure.
-            rows: Indices of the states.
-
         Raises:
             NetworkError: The group contains a distance.
         """
@@ -279,14 +275,7 @@ class GaussianStates(PointStates):
     def sampled(
         self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Return positions, or momenta, shot by shot: shape (rows, shots, atoms, dims).
-
-        Args:
-            group: The group to measure.
-            rows: Indices of the states.
-            shots: Shots of each state.
-            generator: The random stream.
-        """
+        """Return positions, or momenta, shot by shot: shape (rows, shots, atoms, dims)."""
         flat = np.zeros((len(rows), shots, self.coordinate_layout.num_atoms * self.coordinate_layout.dims))
         for place, row in enumerate(rows):
             root = self.modes[self.which[row]].covariance_root(of_momenta=group.of_momenta)

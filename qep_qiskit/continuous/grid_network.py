@@ -161,12 +161,7 @@ class GridNetwork:
         return coefficients[:, [index[string] for string in terms]]
 
     def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
-        """Return the coefficients of all terms, shape (samples, terms), in energy.
-
-        Args:
-            weights: Shape (weights,).
-            inputs: Shape (samples, inputs).
-        """
+        """Return the coefficients of all terms, shape (samples, terms), in energy."""
         known = self.atoms.coefficients(weights, inputs)
         table = self._table
         full = np.zeros((len(inputs), sum(group.num_terms for group in self.groups)))
@@ -174,12 +169,7 @@ class GridNetwork:
         return full
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
-        """Return d(coefficient)/d(weight): a weight multiplies a sum of terms, of positions or of momenta.
-
-        Args:
-            weights: Shape (weights,).
-            inputs: Shape (samples, inputs).
-        """
+        """Return d(coefficient)/d(weight): a weight multiplies a sum of terms, of positions or of momenta."""
         own = self.atoms.jacobian(weights, inputs)
         table = self._table
         entry, row = np.nonzero(own.term[:, None] == table.source[None, :])

@@ -30,10 +30,6 @@ class OnGrid:
     ) -> MeasurementCoroutine[PreparationResult] | PreparationResult:
         """Check the Gaussian ground states of all samples and phases, then prepare the states.
 
-        Args:
-            family: The Hamiltonians H + beta C.
-            start: Earlier states to start from; may be empty.
-
         Raises:
             NetworkError: A free state does not fit the grid, or an energy has no minimum.
             NudgeError: Free states fit, but a nudged one does not.

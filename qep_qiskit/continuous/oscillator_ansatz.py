@@ -68,12 +68,6 @@ class OscillatorVariational:
         """Return initial angles in radians of a coarse ramp to the classical equilibrium, with noise.
 
         Noise is needed because all slopes vanish at zero angles.
-
-        Args:
-            groups: The commuting groups of the Hamiltonians.
-            coefficients: Shape (rows, terms), the Hamiltonians in energy.
-            restart: Number of the restart, from 0.
-            generator: The random stream.
         """
         energies = GridEnergies.of(self.driver.grid, groups, coefficients)
         step = _RAMP_STEP / energies.frequencies()[:, -1:]

@@ -124,14 +124,7 @@ class PointStates(PreparedStates):
     def measured(
         self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
     ) -> Outcomes:
-        """Return exact expectations, or sampled positions or momenta.
-
-        Args:
-            group: The group to measure.
-            rows: Indices of the states.
-            shots: Shots of each state, or None for exact expectations.
-            generator: The random stream.
-        """
+        """Return exact expectations, or sampled positions or momenta."""
         if shots is None:
             return ExactMeans(means=self.expectations(group, rows))
         atoms, dims = group.point_shape
@@ -154,12 +147,7 @@ class ClassicalPositions(PointStates):
     points: NDArray[np.float64]
 
     def expectations(self, group: CoordinateGroup, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return all terms at the positions, shape (rows, terms); momenta are zero.
-
-        Args:
-            group: The group to measure.
-            rows: Indices of the states.
-        """
+        """Return all terms at the positions, shape (rows, terms); momenta are zero."""
         points = self.points[rows]
         return group.values(np.zeros_like(points) if group.of_momenta else points)
 

@@ -132,10 +132,6 @@ class FourierBasis(Basis):
         """Return the sum of terms, by a dense matrix on the registers that each term acts on.
 
         The sum has up to 4^n Pauli strings for every product of n qubits of registers.
-
-        Args:
-            masks: Bit masks of the terms in the rotated basis, bit k = qubit k.
-            coefficients: One for each mask.
         """
         found: dict[tuple[Register, ...], list[tuple[int, float]]] = {}
         for mask, coefficient in zip(masks, coefficients, strict=True):

@@ -163,11 +163,7 @@ class IbmDevice(RemoteDevice):
         return str(self._service.active_instance())
 
     def whole(self) -> Any:
-        """Return the device with all of its gates, also those that jobs do not use.
-
-        Raises:
-            DeviceError: The device cannot be read.
-        """
+        """Return the device with all of its gates, also those that jobs do not use."""
         return read_backend(self._service, self.name, fractional_gates=None)
 
     def batch(self) -> str | None:
@@ -218,9 +214,6 @@ class IbmDevice(RemoteDevice):
 
         A job that does not fit would be queued, would fail, and would be charged.
 
-        Args:
-            specification: Circuits, shots and options of the job.
-
         Raises:
             MisfitError: A circuit uses a gate or coupler that the device does not have.
             DeviceError: A circuit has more shots than the device takes.
@@ -232,13 +225,7 @@ class IbmDevice(RemoteDevice):
                 raise MisfitError(f"{self.name}: a circuit does not fit the device ({why}); nothing was submitted")
 
     def send(self, specification: JobSpecification, tags: Sequence[str], most_seconds: int) -> str:
-        """Send a job once, and return its id.
-
-        Args:
-            specification: Circuits, shots and options of the job.
-            tags: Tags of this submission, the first of which is unique.
-            most_seconds: Longest execution time of the job in seconds.
-        """
+        """Send a job once, and return its id."""
         disable_retries(self._service)
         options: dict[str, Any] = {
             "max_execution_time": most_seconds,
@@ -256,11 +243,7 @@ class IbmDevice(RemoteDevice):
             return str(job.job_id())
 
     def find(self, tag: str) -> dict[str, tuple[str, ...]]:
-        """Return all jobs with a tag, oldest first: their ids, with all tags of each.
-
-        Args:
-            tag: One of the tags of the jobs.
-        """
+        """Return all jobs with a tag, oldest first: their ids, with all tags of each."""
         with self._explained():
             return jobs_tagged(self._service, tag)
 
@@ -283,15 +266,7 @@ class IbmDevice(RemoteDevice):
         )
 
     def fetch(self, job_id: str, specification: JobSpecification) -> list[NDArray[np.uint8]]:
-        """Return the bits of a finished job, for every PUB an array of shape (..., shots, bytes).
-
-        Args:
-            job_id: Id of the job.
-            specification: Circuits, shots and options of the job.
-
-        Raises:
-            ResultError: The result cannot be read, or has other registers.
-        """
+        """Return the bits of a finished job, for every PUB an array of shape (..., shots, bytes)."""
         with self._explained():
             job = self._service.job(job_id)
             try:
@@ -303,11 +278,7 @@ class IbmDevice(RemoteDevice):
             return named_bits(results, specification, self.name)
 
     def raw_result(self, job_id: str) -> str:
-        """Return the result of a finished job as the service gives it, as text.
-
-        Args:
-            job_id: Id of the job.
-        """
+        """Return the result of a finished job as the service gives it, as text."""
         with self._explained():
             return raw_result_of(self._service, job_id)
 

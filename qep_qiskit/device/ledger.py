@@ -289,12 +289,7 @@ class JobLedger:
         return None if row is None else bytes(row["content"])
 
     def keep_circuit(self, name: str, content: bytes) -> None:
-        """Store a circuit under a new name.
-
-        Args:
-            name: Name of the circuit.
-            content: The circuit as bytes.
-        """
+        """Store a circuit under a new name."""
         with self._transaction() as connection:
             connection.execute("INSERT INTO circuits (name, content) VALUES (?, ?)", (name, content))
 

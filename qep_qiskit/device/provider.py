@@ -123,12 +123,7 @@ class ProviderDevice(RemoteDevice):
         return JobView(state=state, reason=_NOT_KNOWN if state == "failed" else "", running=said == "RUNNING")
 
     def fetch(self, job_id: str, specification: JobSpecification) -> list[NDArray[np.uint8]]:
-        """Return the bits of a finished job, for every PUB an array of shape (..., shots, bytes).
-
-        Args:
-            job_id: Id of the job.
-            specification: Circuits and shots of the job.
-        """
+        """Return the bits of a finished job, for every PUB an array of shape (..., shots, bytes)."""
         with self._explained():
             result = self._job(job_id).result()
         name = f"{self.name}: job {job_id}"
@@ -140,11 +135,7 @@ class ProviderDevice(RemoteDevice):
         return [part.reshape(*shape, *part.shape[1:]) for part, shape in zip(parts, specification.shapes, strict=True)]
 
     def raw_result(self, job_id: str) -> str:
-        """Return the result of a finished job as JSON where it has a dictionary, else its description.
-
-        Args:
-            job_id: Id of the job.
-        """
+        """Return the result of a finished job as JSON where it has a dictionary, else its description."""
         with self._explained():
             result = self._job(job_id).result()
             return json.dumps(result.to_dict(), default=str) if hasattr(result, "to_dict") else repr(result)

@@ -104,34 +104,19 @@ class _PairLoss(BatchLoss):
         """Return the losses of all pairs at distances of shape (samples, samples)."""
 
     def value(self, outputs: NDArray, targets: NDArray) -> float:
-        """Return the mean over pairs; zero without pairs.
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, targets).
-        """
+        """Return the mean over pairs; zero without pairs."""
         pairs = self._pairs(_distances(outputs)[1], targets)
         return float(pairs.values[pairs.counted].sum() / _twice(pairs))
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return the derivatives by the outputs, shape (samples, outputs).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, targets).
-        """
+        """Return the derivatives by the outputs, shape (samples, outputs)."""
         away, distance = _distances(outputs)
         pairs = self._pairs(distance, targets)
         slopes = np.where(pairs.counted, pairs.slopes, 0.0)
         return np.einsum("st,sto->so", slopes, away) * 2.0 / _twice(pairs)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return the second derivatives, shape (samples, outputs, samples, outputs).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, targets).
-        """
+        """Return the second derivatives, shape (samples, outputs, samples, outputs)."""
         away, distance = _distances(outputs)
         pairs = self._pairs(distance, targets)
         slopes, seconds = (np.where(pairs.counted, part, 0.0) for part in (pairs.slopes, pairs.seconds))

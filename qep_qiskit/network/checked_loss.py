@@ -45,10 +45,6 @@ class CheckedLoss:
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
         """Return the loss of every sample, shape (samples,).
 
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, targets).
-
         Raises:
             DataError: Targets are not finite, or not one row per sample.
             NetworkError: The loss raises an exception, or its result is not finite or has another shape.
@@ -63,20 +59,12 @@ class CheckedLoss:
         """Return the error signals dL/d<O_o>, shape (samples, outputs); raises as `value`.
 
         Those of a loss of a batch are the number of samples times its derivatives, see `batch_losses`.
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, targets).
         """
         scale = len(outputs) if isinstance(self.loss, BatchLoss) else 1
         return scale * self._answer("gradient", self.loss.gradient, outputs, targets, outputs.shape)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
         """Return the derivatives of error signals by outputs of the same sample; raises as `value`.
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, targets).
 
         Returns:
             Shape (samples, outputs, outputs).

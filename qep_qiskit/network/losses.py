@@ -107,30 +107,15 @@ class NegativeAbs:
     """L = - sum_o |<O_o>|, a loss without targets that increases the size of all expectations."""
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return minus the sum of absolute values, shape (samples,).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Ignored.
-        """
+        """Return minus the sum of absolute values, shape (samples,)."""
         return -np.abs(outputs).sum(axis=1)
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return minus the signs of the outputs, shape (samples, outputs).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Ignored.
-        """
+        """Return minus the signs of the outputs, shape (samples, outputs)."""
         return -np.sign(outputs)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return zeros, shape (samples, outputs, outputs): the loss is linear except at zero.
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Ignored.
-        """
+        """Return zeros, shape (samples, outputs, outputs): the loss is linear except at zero."""
         return np.zeros((*outputs.shape, outputs.shape[1]))
 
 

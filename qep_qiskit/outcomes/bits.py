@@ -48,12 +48,7 @@ class BitOutcomes(Outcomes):
         """Return means of products of Z, and means of their products, for given values of the bits."""
 
     def moments(self, group: CommutingGroup, errors: ReadoutErrorModel | None = None) -> GroupMoments:
-        """Return means of all terms and their covariance (<P_a P_b> - <P_a><P_b>) / (shots - 1), an unbiased estimate.
-
-        Args:
-            group: The group that was measured.
-            errors: Readout errors to correct, or None to take outcomes as they are.
-        """
+        """Return means of all terms and their covariance (<P_a P_b> - <P_a><P_b>) / (shots - 1), free of bias."""
         means, second = self._second_moments(group, None if errors is None else errors.signs())
         factors = None if errors is None else errors.factors(group.masks)
         if factors is not None:

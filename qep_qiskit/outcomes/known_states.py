@@ -44,14 +44,7 @@ class KnownStates(PreparedStates):
     def measured(
         self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
     ) -> BitOutcomes:
-        """Draw outcomes from the probabilities.
-
-        Args:
-            group: The group to measure.
-            rows: Shape (measured,), the states.
-            shots: Shots of each, or None for probabilities.
-            generator: The random stream of this group.
-        """
+        """Draw outcomes from the probabilities."""
         return draw(*self._source(group, rows), shots, generator, _name_of(group))
 
     def indices(

@@ -255,13 +255,7 @@ class CalibrationStates(ProgramStates):
         return circuits.bound_calibration(self.program, rows, twirls)
 
     def names(self, group: CommutingGroup, rows: NDArray[np.int64], folding: int) -> list[StateName]:
-        """Return names made of the state, 0 or 1.
-
-        Args:
-            group: The group to measure.
-            rows: Shape (measured,), the states.
-            folding: Unused.
-        """
+        """Return names made of the state, 0 or 1."""
         return [(self.program, None, 1, bytes([state])) for state in rows]
 
 

@@ -60,10 +60,6 @@ class ThermalPreparation:
 
         The energies of the report are free energies.
 
-        Args:
-            family: The Hamiltonians H + beta C.
-            start: Ignored.
-
         Raises:
             ResourceError: The states do not fit in memory.
         """
@@ -89,12 +85,7 @@ class ThermalPreparation:
             return np.array([_quantum_means(groups, *row, self.temperature, betas) for row in rows])
 
     def analytic_radius(self, family: HamiltonianFamily, free: PreparationResult) -> NDArray[np.float64]:
-        """Return pi T / range(C), below which classical partition functions have no zero, shape (samples,).
-
-        Args:
-            family: H and C; its nudges are not used.
-            free: Not used.
-        """
+        """Return pi T / range(C), below which classical partition functions have no zero, shape (samples,)."""
         ranges = np.sum([group.ranges(block) for group, block in blocks_of(family.groups, family.nudge)], axis=0)
         wanted = np.pi * self.temperature
         return np.divide(wanted, ranges, out=np.full(len(ranges), np.inf), where=ranges > 0.0)

@@ -30,12 +30,7 @@ class MetricsFile(Callback):
     on_pilot = on_step = on_epoch = on_final = _write
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """Close the file.
-
-        Args:
-            trainer: The trainer; not used.
-            outcome: How the training ended; not used.
-        """
+        """Close the file."""
         self._file.close()
 
 
@@ -90,12 +85,7 @@ class Checkpoints(Callback):
     on_pilot = on_step = on_final = on_request
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """Save the state after an epoch, unless the last checkpoint is younger than `at_most_every`.
-
-        Args:
-            trainer: The trainer whose state is saved.
-            record: The record; not used.
-        """
+        """Save the state after an epoch, unless the last checkpoint is younger than `at_most_every`."""
         if time.monotonic() - self._saved_at >= self._at_most:
             self._save(trainer)
 
@@ -103,10 +93,6 @@ class Checkpoints(Callback):
         """Save the last state.
 
         After a write error nothing is saved, so that the run can be resumed from the last checkpoint.
-
-        Args:
-            trainer: The trainer whose state is saved.
-            outcome: How the training ended.
         """
         if outcome != "broken":
             self._save(trainer)
@@ -123,22 +109,12 @@ class LastOutputs(Callback):
         self._folder = folder
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """Write the outputs after the last epoch.
-
-        Args:
-            trainer: The trainer.
-            record: The record; not used.
-        """
+        """Write the outputs after the last epoch."""
         if trainer.state.epoch >= trainer.settings.epochs and trainer.state.ending == "no":
             self._write(trainer)
 
     def on_final(self, trainer: Trainer, record: Record) -> None:
-        """Write the outputs with the weights that are kept where a callback has ended the run.
-
-        Args:
-            trainer: The trainer.
-            record: The record; not used.
-        """
+        """Write the outputs with the weights that are kept where a callback has ended the run."""
         self._write(trainer)
 
     def _write(self, trainer: Trainer) -> None:
@@ -172,10 +148,5 @@ class AppliedJobs(Callback):
     on_pilot = on_step = on_epoch = on_final = _mark
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """Close the ledger.
-
-        Args:
-            trainer: The trainer; not used.
-            outcome: How the training ended; not used.
-        """
+        """Close the ledger."""
         self._ledger.close()

@@ -113,12 +113,7 @@ class PointStore:
         return self._rows.get((point["key"], _digest(point)))
 
     def keep(self, point: Point, rows: list[Row]) -> None:
-        """Append a point. The operating system holds the data when this returns; it reaches the disk shortly after.
-
-        Args:
-            point: The point.
-            rows: Its rows.
-        """
+        """Append a point. The operating system holds the data when this returns; it reaches the disk shortly after."""
         entry = {"key": point["key"], "point": _digest(point), "rows": rows}
         self._file.append((_json(entry) + "\n").encode())
         if time.monotonic() - self._synced_at >= _SECONDS_BETWEEN_SYNCS:

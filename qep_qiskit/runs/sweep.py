@@ -188,12 +188,7 @@ class FinishedRuns:
         return [{"key": point["key"], **summary}] if matches else None
 
     def keep(self, point: Point, rows: list[Row]) -> None:
-        """Do nothing: the run itself has written its summary.
-
-        Args:
-            point: The point.
-            rows: Its rows.
-        """
+        """Do nothing: the run itself has written its summary."""
 
 
 def _write_tables(

@@ -66,11 +66,6 @@ class Tracked(Callback):
     on_pilot = on_epoch = on_final = _log
 
     def on_step(self, trainer: Trainer, record: Record) -> None:
-        """Log a step, unless only epochs are wanted.
-
-        Args:
-            trainer: The trainer.
-            record: Its record.
-        """
+        """Log a step, unless only epochs are wanted."""
         if self._steps:
             self._log(trainer, record)
