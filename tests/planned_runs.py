@@ -50,20 +50,6 @@ class Shelf(dict):
         self[name] = content
 
 
-class Counter:
-    """Counts the requests of a real run."""
-
-    def __init__(self, inner):
-        self.inner, self.jobs = inner, 0
-
-    def submit(self, request):
-        self.jobs += 1
-        return self.inner.submit(request)
-
-    def collect(self, job_handle):
-        return self.inner.collect(job_handle)
-
-
 def device(num_qubits=8, edges=None, *, two=0.01, read=0.02, one=0.001):
     """A chain with the same errors and durations everywhere."""
     found = GenericBackendV2(

@@ -7,6 +7,7 @@ import pytest
 from cases import SMALL_GRAPHS, random_network
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from reference import expectation, ground, pauli_matrix
+from watched import Watched
 
 from qep_qiskit.budget import costs
 from qep_qiskit.budget.baselines import SPSA, FiniteDifferences
@@ -24,21 +25,6 @@ from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
 
 SEEDS = Seeds(7)
 KEY = RequestKey("test", 0)
-
-
-class Counting(VectorExecutor):
-    """Counts what it is asked for, and remembers the keys."""
-
-    def __init__(self, seeds):
-        super().__init__(seeds)
-        self.shots = self.circuits = 0
-        self.keys = []
-
-    def submit(self, request):
-        self.shots += sum(measurement.shots * len(measurement.states) for measurement in request.measurements)
-        self.circuits += sum(len(measurement.states) for measurement in request.measurements)
-        self.keys.append(request.key)
-        return super().submit(request)
 
 
 def problem_of(cost, rng, graph="edges", samples=1, num_inputs=0, **options):
@@ -247,24 +233,24 @@ def test_frozen_weights_are_left_alone(name, rng):
 @every_method
 @pytest.mark.parametrize("cost", ["operator", "loss"])
 def test_what_it_took_is_what_was_asked_for(name, cost, rng):
-    problem, executor = problem_of(cost, rng, samples=2, num_inputs=1), Counting(SEEDS)
+    problem, executor = problem_of(cost, rng, samples=2, num_inputs=1), Watched(VectorExecutor(SEEDS))
     found = estimated(METHODS[name], problem, executor=executor)
-    assert found.usage == Usage(shots=executor.shots, circuits=executor.circuits)
+    assert found.usage == Usage(shots=sum(executor.shots), circuits=sum(executor.circuits))
     assert found.usage.circuits == found.evaluations * 2
     assert found.usage.shots == 3 * found.usage.circuits
-    assert len(executor.keys) == 1
+    assert len(executor.requests) == 1
 
 
 def test_groups_without_the_cost_are_not_read(rng):
     """The outputs are Z's, but the cost is an X: one circuit an evaluation."""
-    executor = Counting(SEEDS)
+    executor = Watched(VectorExecutor(SEEDS))
     found = estimated(METHODS["finite differences"], problem_of("x", rng), executor=executor)
-    assert executor.circuits == found.evaluations
+    assert executor.circuits == [found.evaluations]
 
 
 @every_method
 def test_requests_in_parts(name, rng, monkeypatch):
-    problem, executor = problem_of("loss", rng, samples=2, num_inputs=1), Counting(SEEDS)
+    problem, executor = problem_of("loss", rng, samples=2, num_inputs=1), Watched(VectorExecutor(SEEDS))
     exact = {
         "finite differences": FiniteDifferences(delta=0.1, shots=None),
         "SPSA": SPSA(perturbation=0.1, perturbations=9, shots=None, seeds=SEEDS),
@@ -273,9 +259,9 @@ def test_requests_in_parts(name, rng, monkeypatch):
     monkeypatch.setattr(costs, "_NUMBERS_PER_REQUEST", 5 * 2 * max(8, problem[0].num_terms ** 2))
     assert np.allclose(estimated(exact, problem).gradient, whole.gradient, rtol=0, atol=1e-12)
     found = estimated(METHODS[name], problem, executor=executor)
-    assert len(executor.keys) == -(-found.evaluations // 5)
-    assert len(set(executor.keys)) == len(executor.keys)
-    assert found.usage == Usage(shots=executor.shots, circuits=executor.circuits)
+    keys = {request.key for request in executor.requests}
+    assert len(keys) == len(executor.requests) == -(-found.evaluations // 5)
+    assert found.usage == Usage(shots=sum(executor.shots), circuits=sum(executor.circuits))
 
 
 def test_equal_points_are_prepared_once_and_measured_apart(rng):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from cases import SMALL_GRAPHS, random_network
 from chi_square import LIMIT, mean_p_value, variance_p_value
+from watched import Watched
 
 from qep_qiskit.ansatz import hamiltonian_variational, hardware_efficient
 from qep_qiskit.budget import costs
@@ -23,21 +24,6 @@ from qep_qiskit.network.nudge import NudgedHamiltonian
 
 SEEDS = Seeds(3)
 SAMPLES = 3
-
-
-class Counting(StatevectorExecutor):
-    """Counts what it is asked for."""
-
-    def __init__(self, seeds):
-        super().__init__(seeds)
-        self.shots = self.circuits = 0
-        self.keys = []
-
-    def submit(self, request):
-        self.shots += sum(measurement.shots * len(measurement.states) for measurement in request.measurements)
-        self.circuits += sum(len(measurement.states) for measurement in request.measurements)
-        self.keys.append(request.key)
-        return super().submit(request)
 
 
 def hamiltonian_of(cost, rng):
@@ -123,19 +109,20 @@ def test_noise_is_as_claimed_and_without_bias(cost, program, rng):
 
 @every_cost
 def test_what_it_took_is_what_was_asked_for(cost, rng, monkeypatch):
-    problem, executor = problem_of(cost, "several rotations a parameter", rng), Counting(SEEDS)
+    problem, executor = problem_of(cost, "several rotations a parameter", rng), Watched(StatevectorExecutor(SEEDS))
     found = estimated(problem, 5, executor=executor)
     rotations = sum(1 for _, _, source, scale, _ in problem[1].rotations() if source >= 0 and scale != 0)
     groups = len(problem[0].cost_groups)
-    assert found.usage == Usage(shots=executor.shots, circuits=executor.circuits)
+    assert found.usage == Usage(shots=sum(executor.shots), circuits=sum(executor.circuits))
     assert found.evaluations == 2 * rotations + (cost == "loss")
     assert found.usage.circuits == found.evaluations * groups * SAMPLES
     whole = estimated(problem, None)
     monkeypatch.setattr(costs, "_NUMBERS_PER_REQUEST", 4 * SAMPLES * max(8, problem[0].num_terms ** 2))
     assert np.allclose(estimated(problem, None).gradient, whole.gradient, rtol=0, atol=1e-12)
-    in_parts = Counting(SEEDS)
+    in_parts = Watched(StatevectorExecutor(SEEDS))
     assert estimated(problem, 5, executor=in_parts).usage == found.usage
-    assert len(set(in_parts.keys)) == len(in_parts.keys) == -(-2 * rotations // 4) + (cost == "loss")
+    keys = [request.key for request in in_parts.requests]
+    assert len(set(keys)) == len(keys) == -(-2 * rotations // 4) + (cost == "loss")
 
 
 def test_one_shot_claims_no_variance(rng):

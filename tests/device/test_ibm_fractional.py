@@ -9,6 +9,7 @@ from ibm_requests import ramp_request
 
 pytest.importorskip("qiskit_ibm_runtime")
 
+from ibm_executor import QUICK
 from ibm_stand_in import FractionalService
 from qiskit_ibm_runtime.exceptions import IBMInputValueError
 
@@ -19,9 +20,8 @@ from qep_qiskit.device.ibm import IbmDevice
 from qep_qiskit.device.ibm_login import device_snapshot
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.pubs import DeviceCircuits
-from qep_qiskit.device.remote import RemoteExecutor, RetryPolicy
+from qep_qiskit.device.remote import RemoteExecutor
 
-QUICK = RetryPolicy(settling=0.15, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
 HALF = np.pi / 2
 
 

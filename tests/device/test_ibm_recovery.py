@@ -3,6 +3,7 @@
 import logging
 import time
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 from unittest.mock import Mock
 
@@ -12,34 +13,18 @@ from ibm_requests import ramp_request
 
 pytest.importorskip("qiskit_ibm_runtime")
 
+import ibm_executor
+from ibm_executor import QUICK
 from ibm_stand_in import INSTANCE, FractionalService, StandInService, api_error, missing_error
 from qiskit.providers.exceptions import QiskitBackendNotFoundError
 
 from qep_qiskit.core.errors import ConfigError, DeviceError, ResourceError, ResultError
-from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device.ibm import IbmDevice
 from qep_qiskit.device.jobs import cancel_jobs, forget_job
 from qep_qiskit.device.ledger import JobLedger
-from qep_qiskit.device.remote import RemoteExecutor
-from qep_qiskit.device.retries import RetryPolicy
 
-QUICK = RetryPolicy(settling=0.1, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
 RUN = "0123456789abcdef0123456789abcdef"
-
-
-@pytest.fixture
-def service():
-    return StandInService()
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "jobs.sqlite"
-
-
-def executor_on(service, ledger, **options):
-    device = IbmDevice(service, "ibm_stand_in", sampler=service.sampler)
-    return RemoteExecutor(device, Seeds(1), ledger, **{"retries": QUICK, "run": RUN} | options)
+executor_on = partial(ibm_executor.executor_on, run=RUN)
 
 
 def run(service, path, *steps, **options):

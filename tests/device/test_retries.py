@@ -11,20 +11,17 @@ from ibm_requests import ramp_request
 
 pytest.importorskip("qiskit_ibm_runtime")
 
-from ibm_stand_in import TOKEN, StandInService, run_error
+from ibm_executor import QUICK, executor_on, states
+from ibm_stand_in import TOKEN, run_error
 from qiskit_ibm_runtime.exceptions import IBMNotAuthorizedError
 
 from qep_qiskit.core.errors import DeviceError, PausedError
-from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.device.ibm import IbmDevice
 from qep_qiskit.device.interruptible import AbandonedError, answer_of
 from qep_qiskit.device.ledger import JobLedger
-from qep_qiskit.device.remote import RemoteExecutor
 from qep_qiskit.device.retries import RetryPolicy
 from qep_qiskit.device.service import JobView
 
 SLOW = RetryPolicy(settling=30.0, first_pause=30.0, longest_pause=30.0, without_answer=100.0)
-QUICK = RetryPolicy(settling=0.1, first_pause=0.005, longest_pause=0.02, without_answer=0.5)
 
 
 def test_answers_and_errors_pass():
@@ -45,20 +42,9 @@ def test_a_call_that_never_ends_is_left(how, error):
     never.set()
 
 
-@pytest.fixture
-def service():
-    return StandInService()
-
-
-@pytest.fixture
-def expected(tmp_path):
-    return run(StandInService(), tmp_path / "faultless.sqlite")
-
-
 def run(service, path, retries=QUICK, stopping=lambda: False):
     with JobLedger(path) as ledger:
-        device = IbmDevice(service, "ibm_stand_in", sampler=service.sampler)
-        executor = RemoteExecutor(device, Seeds(1), ledger, retries=retries)
+        executor = executor_on(service, ledger, retries)
         executor.stopping = stopping
         return executor.collect(executor.submit(ramp_request()))
 
@@ -76,28 +62,25 @@ def require_same(one, other):
     assert all(np.array_equal(a.bits, b.bits) for a, b in zip(one.outcomes, other.outcomes, strict=True))
 
 
-def test_a_stop_leaves_a_queued_job_and_collects_it_later(service, expected, tmp_path):
+def test_a_stop_leaves_a_queued_job_and_collects_it_later(service, expected, path):
     service.queue_polls = 10**6
-    path = tmp_path / "jobs.sqlite"
     assert stopped(service, path) == "job job0 on ibm_stand_in goes on, its id is saved"
-    assert [entry.state for entry in JobLedger.read(path)] == ["submitted"]
+    assert states(path) == ["submitted"]
     service.queue_polls = 0
     require_same(run(service, path), expected)
     assert service.posts == 1
 
 
-def test_a_stop_while_a_lost_job_is_looked_for(service, expected, tmp_path):
-    path = tmp_path / "jobs.sqlite"
+def test_a_stop_while_a_lost_job_is_looked_for(service, expected, path):
     service.faults, service.lag = {"post": ["accept_then_lost"]}, 10**6
     assert stopped(service, path) == "a job may have reached ibm_stand_in, it is in the ledger"
-    assert [entry.state for entry in JobLedger.read(path)] == ["intended"]
+    assert states(path) == ["intended"]
     service.lag = 0
     require_same(run(service, path), expected)
     assert service.posts == 1
 
 
-def test_a_stop_before_anything_was_sent(service, expected, tmp_path):
-    path = tmp_path / "jobs.sqlite"
+def test_a_stop_before_anything_was_sent(service, expected, path):
     service.faults = {"usage": [run_error(503)] * 100}
     assert stopped(service, path) == "no job was under way on ibm_stand_in"
     assert JobLedger.read(path) == []
@@ -105,9 +88,9 @@ def test_a_stop_before_anything_was_sent(service, expected, tmp_path):
     require_same(run(service, path), expected)
 
 
-def test_a_stop_while_the_service_is_silent(service, expected, tmp_path):
+def test_a_stop_while_the_service_is_silent(service, expected, path):
     """A question that is not answered is not waited for either."""
-    path, hung, silence = tmp_path / "jobs.sqlite", service.job, threading.Event()
+    hung, silence = service.job, threading.Event()
     service.job = lambda job_id: silence.wait()
     assert stopped(service, path) == "job job0 on ibm_stand_in goes on, its id is saved"
     silence.set()
@@ -117,8 +100,7 @@ def test_a_stop_while_the_service_is_silent(service, expected, tmp_path):
 
 
 @pytest.mark.parametrize("times", [2, 3])
-def test_an_access_token_that_ran_out_has_three_tries(service, expected, tmp_path, times):
-    path = tmp_path / "jobs.sqlite"
+def test_an_access_token_that_ran_out_has_three_tries(service, expected, path, times):
     service.faults = {"post": [IBMNotAuthorizedError(f"401 {TOKEN}")] * times}
     if times == 3:
         with pytest.raises(DeviceError, match=r"not accepted \(.*401 <token>.*\); nothing was submitted, try again"):
@@ -128,11 +110,10 @@ def test_an_access_token_that_ran_out_has_three_tries(service, expected, tmp_pat
     assert len(service.accepted) == 1
 
 
-def test_who_waits_is_told_of_which_job_and_how_long(service, expected, tmp_path):
+def test_who_waits_is_told_of_which_job_and_how_long(service, expected, path):
     service.queue_polls, told = 3, []
-    with JobLedger(tmp_path / "jobs.sqlite") as ledger:
-        device = IbmDevice(service, "ibm_stand_in", sampler=service.sampler)
-        executor = RemoteExecutor(device, Seeds(1), ledger, retries=QUICK)
+    with JobLedger(path) as ledger:
+        executor = executor_on(service, ledger)
         executor.waiting = lambda job_id, seconds, view: told.append((job_id, seconds, replace(view, tags=None)))
         require_same(executor.collect(executor.submit(ramp_request())), expected)
     assert [job_id for job_id, _, _ in told] == ["job0"] * 3
@@ -144,11 +125,10 @@ def test_who_waits_is_told_of_which_job_and_how_long(service, expected, tmp_path
 
 
 @pytest.mark.parametrize("said", [None, {}, {"position_in_queue": None, "estimated_start_time": "soon"}])
-def test_a_service_that_says_nothing_of_its_queue_is_waited_for(service, expected, tmp_path, said):
+def test_a_service_that_says_nothing_of_its_queue_is_waited_for(service, expected, path, said):
     service.queue_polls, service.queue, told = 1, said, []
-    with JobLedger(tmp_path / "jobs.sqlite") as ledger:
-        device = IbmDevice(service, "ibm_stand_in", sampler=service.sampler)
-        executor = RemoteExecutor(device, Seeds(1), ledger, retries=QUICK)
+    with JobLedger(path) as ledger:
+        executor = executor_on(service, ledger)
         executor.waiting = lambda job_id, seconds, view: told.append(replace(view, tags=None))
         require_same(executor.collect(executor.submit(ramp_request())), expected)
     assert told == [JobView(state="waiting")]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from cases import NO_INPUTS, exact_contrast, random_network
 from reference import fitted_slope
+from watched import Watched
 
 from qep_qiskit.budget.gradient_study import CountingExecutor, Setting, measure_setting, study_pilot
 from qep_qiskit.budget.problem import GradientProblem, true_gradient
@@ -87,20 +88,6 @@ def test_bias_falls_with_the_number_of_nodes(errors, order):
     assert fitted_slope(betas, found) == pytest.approx(order, abs=0.15)
 
 
-class Recorder:
-    """Keeps the requests that it passes on."""
-
-    def __init__(self):
-        self.inner, self.requests = VectorExecutor(Seeds(3)), []
-
-    def submit(self, request):
-        self.requests.append(request)
-        return self.inner.submit(request)
-
-    def collect(self, job_handle):
-        return self.inner.collect(job_handle)
-
-
 def test_shots_follow_the_weights():
     """1000 shots a batch in the mean; the parts of a group have random numbers of their own."""
     hamiltonian, weights = problem_of(0)
@@ -108,7 +95,7 @@ def test_shots_follow_the_weights():
     estimator = GradientEstimator(
         hamiltonian=hamiltonian, preparation=ExactPreparation(), contrast=contrast, shots=1000
     )
-    recorder = Recorder()
+    recorder = Watched(VectorExecutor(Seeds(3)))
     run_measurements(estimator.estimate(weights, NO_INPUTS, NO_TARGETS, RequestKey("test", 0)), recorder)
     (request,) = recorder.requests
     groups = len(estimator.measurement_plan.groups)

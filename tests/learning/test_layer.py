@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qiskit.quantum_info import SparsePauliOp
+from watched import Watched
 
 import qep_qiskit as qep
 
@@ -77,29 +78,14 @@ def test_sampled_gradients_have_the_exact_mean_and_the_claimed_variance():
         assert np.abs(values.var(axis=0, ddof=1) / claimed - 1.0).max() < 5.0 * np.sqrt(2.0 / repeats)
 
 
-def test_requests_do_not_depend_on_the_number_of_weights_and_inputs(counting):
-    layer = qep.QEPLayer(ISING, shots=10, beta=0.05, executor=counting)
+def test_requests_do_not_depend_on_the_number_of_weights_and_inputs():
+    watched = Watched(qep.VectorExecutor(qep.Seeds(0)))
+    layer = qep.QEPLayer(ISING, shots=10, beta=0.05, executor=watched)
     weights, inputs, upstream = problem(ISING, samples=5)
     layer.value(weights, inputs)
     layer.vjp(weights, inputs, upstream)
     # the Z batch of five samples; then the Z and the X batch of five samples at two nudges
-    assert counting.circuits == [5, 20]
-
-
-@pytest.fixture
-def counting():
-    class Counting:
-        def __init__(self):
-            self.inner, self.circuits = qep.VectorExecutor(qep.Seeds(0)), []
-
-        def submit(self, request):
-            self.circuits.append(request.num_circuits)
-            return self.inner.submit(request)
-
-        def collect(self, job):
-            return self.inner.collect(job)
-
-    return Counting()
+    assert watched.circuits == [5, 20]
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,18 @@
 """Derivatives that stencils make of measured phases: their noise, its parts, and that of their squared length."""
 
+from functools import partial
+
 import numpy as np
 import pytest
-from cases import NO_INPUTS, SMALL_GRAPHS, exact_contrast, random_network
+from cases import exact_contrast
 from chi_square import LIMIT, mean_p_value, variance_p_value
+from gradient_cases import loss_problem, operator_problem
 
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.error_signals import SignalBatch
-from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.measurement import run_measurements
-from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
-from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
 
 # Ten shots look like jumps, and the outer nudges go past the gap.
@@ -30,21 +30,7 @@ STENCILS = {
 every_stencil = pytest.mark.parametrize("name", STENCILS)
 
 
-def operator_problem(rng):
-    network, weights = random_network(SMALL_GRAPHS["complete"], rng)
-    return NudgedHamiltonian(network, OperatorCost.squared_error((3,), 4)), weights, NO_INPUTS, np.array([[0.3]])
-
-
-def loss_problem(rng, samples=6):
-    """A batch whose targets lie a little off the outputs, so that responses are nearly linear."""
-    network, weights = random_network(SMALL_GRAPHS["edges"], rng, num_inputs=1)
-    hamiltonian = NudgedHamiltonian(network, LossOnExpectations.on_spins((2,), 3))
-    inputs = 0.3 * rng.normal(size=(samples, 1))
-    outputs = exact_gradient(hamiltonian, weights, inputs, np.zeros((samples, 1))).outputs
-    return hamiltonian, weights, inputs, outputs + 0.25 * rng.choice([-1, 1], size=outputs.shape)
-
-
-PROBLEMS = {"operator": operator_problem, "loss": loss_problem}
+PROBLEMS = {"operator": operator_problem, "loss": partial(loss_problem, samples=6)}
 every_problem = pytest.mark.parametrize("aim", PROBLEMS)
 
 
@@ -97,7 +83,7 @@ def test_groups_make_up_the_variance_of_an_operator_cost(name, grouping, rng):
 
 @every_stencil
 def test_groups_make_up_the_variance_at_fixed_error_signals(name, rng, monkeypatch):
-    problem, stencil = loss_problem(rng), STENCILS[name].stencil_on(BETAS)
+    problem, stencil = PROBLEMS["loss"](rng), STENCILS[name].stencil_on(BETAS)
     found = phases(problem, 200)[0].derivative(stencil)
     monkeypatch.setattr(SignalBatch, "is_noisy", False)
     fixed = phases(problem, 200)[0].derivative(stencil)
@@ -155,7 +141,7 @@ def test_squared_length_without_its_noise_is_without_bias(aim, rng):
 
 
 def test_noise_of_the_squared_length_is_the_summed_variance(rng):
-    problem, stencil = loss_problem(rng), STENCILS["one-sided"].stencil_on(BETAS)
+    problem, stencil = PROBLEMS["loss"](rng), STENCILS["one-sided"].stencil_on(BETAS)
     measured, counted = phases(problem, 100)[0], np.arange(problem[0].network.layout.num_weights) < 3
     noise, _ = measured.noise_of_square(stencil, counted)
     assert noise == pytest.approx(measured.derivative(stencil).variance[counted].sum())

@@ -7,6 +7,7 @@ import pytest
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from error_bars_study import study
 from gradient_cases import CONTRASTS, exact_mean, loss_problem, operator_problem
+from watched import Watched
 
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
@@ -20,18 +21,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
     pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
 ]
-
-
-class Counting(VectorExecutor):
-    """Writes down the requests."""
-
-    def __init__(self, seeds):
-        super().__init__(seeds)
-        self.requests = []
-
-    def submit(self, request):
-        self.requests.append(request)
-        return super().submit(request)
 
 
 def estimator_of(problem, contrast, shots, replication):
@@ -95,7 +84,7 @@ def test_shots_and_requests_are_those_without(problem, rng):
     problem = PROBLEMS[problem](rng)
     counted = []
     for replication in (None, Replication(replicates=5)):
-        executor = Counting(Seeds(1))
+        executor = Watched(VectorExecutor(Seeds(1)))
         estimator = estimator_of(problem, CONTRASTS["symmetric"], 100, replication)
         run_measurements(estimator.estimate(*problem[1:], RequestKey("test", 0)), executor)
         counted.append(executor.requests)

@@ -4,22 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+from planned_runs import SMALL
 
 from qep_qiskit.config import build, check_config
 from qep_qiskit.core.errors import PausedError
 from qep_qiskit.execution import Executor
 from qep_qiskit.runs.training import load_matching_state, start_run, trainer_in
 
-SMALL = {
-    "name": "small",
-    "seed": 3,
-    "task": {"kind": "xor"},
-    "network": {"graph": "chain", "num_spins": 2, "outputs": [1]},
-    "preparation": {"kind": "adiabatic", "total_time": 2.0, "steps": 5},
-    "execution": {"backend": "statevector"},
-    "measurement": {"shots": 20},
-    "training": {"epochs": 1, "batch_size": 2},
-}
+SETTINGS = SMALL | {"training": {"epochs": 1, "batch_size": 2}}
 
 
 @dataclass
@@ -41,7 +33,7 @@ class Waits:
 
 @pytest.mark.parametrize("number", [0, 1, 2, 4])
 def test_what_was_answered_is_kept_and_the_rest_asked_for_later(tmp_path, number):
-    experiment = build(check_config(SMALL, "test"))
+    experiment = build(check_config(SETTINGS, "test"))
     whole = trainer_in(start_run(tmp_path / "whole", experiment), experiment, None)
     assert whole.run() == "finished"
     folder = start_run(tmp_path / "run", experiment)
@@ -57,7 +49,7 @@ def test_what_was_answered_is_kept_and_the_rest_asked_for_later(tmp_path, number
 
 @pytest.mark.parametrize("number", range(5))
 def test_a_trainer_without_a_folder_goes_on_as_well(number):
-    experiment = build(check_config(SMALL, "test"))
+    experiment = build(check_config(SETTINGS, "test"))
     whole = experiment.trainer(callbacks=())
     assert whole.run() == "finished"
     stopped = replace(experiment, executor=Waits(experiment.executor, number)).trainer(callbacks=())

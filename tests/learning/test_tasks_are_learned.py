@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from watched import Watched
 
 from qep_qiskit.config import from_file
 from qep_qiskit.execution import VectorExecutor
@@ -118,29 +119,15 @@ def test_digits_on_the_engine():
     assert np.mean(reached) >= 0.96 - 2 * np.sqrt(0.96 * 0.04 / (4 * 360))
 
 
-class Counted:
-    """An executor that counts what it runs."""
-
-    def __init__(self, executor):
-        self.executor, self.shots = executor, 0
-
-    def submit(self, request):
-        self.shots += request.num_shots
-        return self.executor.submit(request)
-
-    def collect(self, job_handle):
-        return self.executor.collect(job_handle)
-
-
 def accuracies_by_sampled_energies(config, *overrides):
     """Training accuracy epoch by epoch; every shot that was run is in the metrics."""
     experiment = from_file(CONFIGS / f"{config}.toml", overrides)
     assert experiment.config.preparation.energies == "sampled"
     lines = []
     trainer = experiment.trainer(callbacks=[Lines(lines)])
-    trainer.executor = Counted(trainer.executor)
+    trainer.executor = Watched(trainer.executor)
     trainer.run()
-    assert trainer.executor.shots == trainer.state.shots == lines[-1]["shots"]
+    assert sum(trainer.executor.shots) == trainer.state.shots == lines[-1]["shots"]
     return [line["train_accuracy"] for line in lines]
 
 

@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from cases import NO_INPUTS, random_network
 from chi_square import LIMIT, mean_p_value, variance_p_value
+from measured_ramps import KEY, SIZE, repeated, requests_of, work
 from qiskit_aer.noise import ReadoutError
-from reference import random_states
 
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, ShotData
+from qep_qiskit.execution import GroupMeasurement, Request, ShotData
 from qep_qiskit.execution.aer import AerExecutor, aer_noisy_executor, depolarizing_noise, device_executor, fake_device
 from qep_qiskit.execution.on_device import fractional_device
 from qep_qiskit.measurement import (
@@ -20,24 +19,12 @@ from qep_qiskit.measurement import (
     Usage,
     completed,
     extrapolated,
-    measure,
     mitigated,
     run_measurements,
 )
-from qep_qiskit.network import chain
 from qep_qiskit.outcomes import Distribution
-from qep_qiskit.outcomes.known_states import VectorStates
-from qep_qiskit.outcomes.states import CircuitStates
-from qep_qiskit.preparation import AdiabaticPreparation
 
-SIZE, KEY, REPEATS = 3, RequestKey("train", 5, 1), 400
-
-
-@pytest.fixture
-def problem(rng):
-    network, weights = random_network(chain(SIZE), rng)
-    program = AdiabaticPreparation(total_time=1.5, steps=3).program(network.groups)
-    return network.groups, CircuitStates(program=program, parameters=network.coefficients(weights, NO_INPUTS))
+REPEATS = 400
 
 
 def noise(measurement=True):
@@ -45,10 +32,6 @@ def noise(measurement=True):
     if measurement:
         model.add_all_qubit_readout_error(ReadoutError([[0.95, 0.05], [0.1, 0.9]]))
     return model
-
-
-def work(groups, states, shots):
-    return measure(groups, states, shape=(states.num_states, 1), phases={0: [0], 1: [0]}, shots=[shots] * 2, key=KEY)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +67,7 @@ def test_the_variance_is_that_of_the_repeats(problem):
     raw = run_measurements(mitigated(work(groups, states, None), measurement), executor)[0]
     assert np.abs(limit.means[0, 0] - ideal).max() < 0.4 * np.abs(raw.means[0, 0] - ideal).max()
     assert not limit.covariance.any()
-    many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, REPEATS, axis=0))
+    many = repeated(states, REPEATS)
     found, usage = run_measurements(mitigated(extrapolated(work(groups, many, 100), folds), measurement), executor)
     assert usage == Usage(shots=4 * REPEATS * 100, circuits=4 * REPEATS + 2)
     claimed = np.einsum("rkk->rk", found.covariance[:, 0])
@@ -129,17 +112,6 @@ def test_a_sum_with_coefficients_of_means_and_squares_of_covariances(problem):
         assert np.allclose(one.covariance, 2.25 * a.covariance + 0.25 * b.covariance, rtol=0, atol=1e-14)
 
 
-def requests_of(measuring, executor):
-    asked = []
-    try:
-        request = next(measuring)
-        while True:
-            asked.append(request)
-            request = measuring.send(executor.collect(executor.submit(request)))
-    except StopIteration as finished:
-        return asked, finished.value
-
-
 def test_one_request_has_all_foldings_side_by_side(problem):
     groups, states = problem
     executor = aer_noisy_executor(Seeds(3), noise_model=noise())
@@ -151,29 +123,3 @@ def test_one_request_has_all_foldings_side_by_side(problem):
     assert found == [(group.name, factor, 50) for group in groups for factor in (1, 3, 5)]
     assert asked.calibration.key.purpose == "train-calibration"
     assert [(measurement.folding, measurement.shots) for measurement in asked.calibration.measurements] == [(1, 70)]
-
-
-def test_without_extrapolation_nothing_changes(problem):
-    groups, states = problem
-    executor = aer_noisy_executor(Seeds(3), noise_model=noise())
-    plain, same = (
-        run_measurements(w, executor) for w in (work(groups, states, 50), extrapolated(work(groups, states, 50), None))
-    )
-    assert np.array_equal(plain[0].means, same[0].means)
-    assert plain[1] == same[1]
-
-
-def test_vectors_and_frequencies_are_left_alone(problem, rng):
-    groups, states = problem
-    executor = aer_noisy_executor(Seeds(3), noise_model=noise())
-    vectors = VectorStates(vectors=random_states(rng, 1, 1 << SIZE), energies=np.zeros(1), gaps=np.ones(1))
-    asked, _ = requests_of(extrapolated(work(groups, vectors, 50), Extrapolation()), executor)
-    assert [measurement.folding for measurement in asked[0].measurements] == [1, 1]
-
-    def frequency():
-        measurements = (GroupMeasurement(group=groups[0], states=np.array([0]), shots=10),)
-        return (yield Request(key=KEY, prepared=states, measurements=measurements, for_means=False))
-
-    asked, data = requests_of(extrapolated(frequency(), Extrapolation()), executor)
-    assert [measurement.folding for measurement in asked[0].measurements] == [1]
-    assert len(data.outcomes) == 1

@@ -2,43 +2,29 @@
 
 import numpy as np
 import pytest
-from cases import NO_INPUTS, random_network
 from chi_square import LIMIT, mean_p_value
-from qiskit_aer.noise import NoiseModel, ReadoutError
+from measured_ramps import KEY, SIZE, readout_noise, repeated, requests_of, work
 from reference import random_states
 
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, ShotData
 from qep_qiskit.execution.aer import AerExecutor, aer_noisy_executor, aer_sampler_executor
-from qep_qiskit.measurement import ReadoutMitigation, Usage, measure, mitigated, run_measurements
-from qep_qiskit.network import chain
+from qep_qiskit.measurement import Extrapolation, ReadoutMitigation, Usage, extrapolated, mitigated, run_measurements
 from qep_qiskit.outcomes import BitMemory, Distribution
 from qep_qiskit.outcomes.known_states import VectorStates
-from qep_qiskit.outcomes.states import CalibrationStates, CircuitStates
+from qep_qiskit.outcomes.states import CalibrationStates
 from qep_qiskit.preparation import AdiabaticPreparation
 
-SIZE, KEY = 3, RequestKey("train", 5, 1)
 MEASURED = Distribution(weights=np.array([[30, 20, 0, 0, 0, 0, 0, 0]]), shots=50)
-FLIPS = {0: (0.1, 0.2), 1: (0.01, 0.3), 2: (0.05, 0.02)}
-
-
-def readout_noise():
-    model = NoiseModel()
-    for qubit, (flip0, flip1) in FLIPS.items():
-        model.add_readout_error(ReadoutError([[1 - flip0, flip0], [flip1, 1 - flip1]]), [qubit])
-    return model
-
-
-@pytest.fixture
-def problem(rng):
-    network, weights = random_network(chain(SIZE), rng)
-    program = AdiabaticPreparation(total_time=1.5, steps=3).program(network.groups)
-    return network.groups, CircuitStates(program=program, parameters=network.coefficients(weights, NO_INPUTS))
-
-
-def work(groups, states, shots, key=KEY):
-    return measure(groups, states, shape=(states.num_states, 1), phases={0: [0], 1: [0]}, shots=[shots] * 2, key=key)
+NEITHER = {
+    "mitigation": lambda measuring: mitigated(measuring, None),
+    "extrapolation": lambda measuring: extrapolated(measuring, None),
+}
+BOTH = {
+    "mitigation": lambda measuring: mitigated(measuring, ReadoutMitigation()),
+    "extrapolation": lambda measuring: extrapolated(measuring, Extrapolation()),
+}
 
 
 def twice(groups, states, shots):
@@ -47,42 +33,55 @@ def twice(groups, states, shots):
     return first, second
 
 
-@pytest.mark.deep(but=["aer_noisy_executor"])
-@pytest.mark.parametrize("make", [aer_noisy_executor, aer_sampler_executor])
-def test_means_without_the_errors_of_the_readout(make, problem):
+@pytest.mark.deep(but=["calibrated", "twirled"])
+@pytest.mark.parametrize(
+    ("make", "repeats", "shots", "mitigation", "calibrations"),
+    [
+        pytest.param(aer_noisy_executor, 100, 500, ReadoutMitigation(calibration_shots=400_000), 2, id="calibrated"),
+        pytest.param(
+            aer_sampler_executor, 100, 500, ReadoutMitigation(calibration_shots=400_000), 2, id="calibrated-sampler"
+        ),
+        pytest.param(
+            aer_noisy_executor,
+            100,
+            500,
+            ReadoutMitigation(calibration_shots=400_000, readout="twirled", randomizations=500),
+            1,
+            id="twirled",
+        ),
+        pytest.param(
+            aer_sampler_executor,
+            30,
+            100,
+            ReadoutMitigation(calibration_shots=20_000, readout="twirled", randomizations=20),
+            1,
+            id="twirled-sampler",
+        ),
+    ],
+)
+def test_means_without_the_errors_of_the_readout(make, repeats, shots, mitigation, calibrations, problem):
     groups, states = problem
     ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means[0, 0]
     executor = make(Seeds(3), noise_model=readout_noise())
-    many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, 100, axis=0))
-    raw, _ = run_measurements(work(groups, many, 500), executor)
+    many = repeated(states, repeats)
+    raw, _ = run_measurements(work(groups, many, shots), executor)
     assert mean_p_value(raw.means[:, 0], ideal) < LIMIT
-    found, usage = run_measurements(
-        mitigated(work(groups, many, 500), ReadoutMitigation(calibration_shots=400_000)), executor
-    )
+    found, usage = run_measurements(mitigated(work(groups, many, shots), mitigation), executor)
     assert mean_p_value(found.means[:, 0], ideal) > LIMIT
-    assert usage == Usage(shots=2 * 100 * 500 + 2 * 400_000, circuits=2 * 100 + 2)
+    assert usage == Usage(
+        shots=2 * repeats * shots + calibrations * mitigation.calibration_shots, circuits=2 * repeats + calibrations
+    )
 
 
-def test_exact_calibration_of_exact_probabilities(problem):
+@pytest.mark.parametrize(("readout", "calibrations"), [("calibrated", 2), ("twirled", 1)])
+def test_exact_calibration_of_exact_probabilities(problem, readout, calibrations):
     groups, states = problem
     ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
     executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
-    found, usage = run_measurements(
-        mitigated(work(groups, states, None), ReadoutMitigation(calibration_shots=None)), executor
-    )
+    exact = ReadoutMitigation(calibration_shots=None, readout=readout)
+    found, usage = run_measurements(mitigated(work(groups, states, None), exact), executor)
     assert np.allclose(found.means, ideal, rtol=0, atol=1e-10)
-    assert usage == Usage(shots=0, circuits=4)
-
-
-def requests_of(measuring, executor):
-    asked = []
-    try:
-        request = next(measuring)
-        while True:
-            asked.append(request)
-            request = measuring.send(executor.collect(executor.submit(request)))
-    except StopIteration as finished:
-        return asked, finished.value
+    assert usage == Usage(shots=0, circuits=2 + calibrations)
 
 
 def test_a_program_is_calibrated_once(problem):
@@ -132,30 +131,33 @@ def test_equal_programs_have_equal_fingerprints(problem):
     assert other.fingerprint == states.program.fingerprint != again.fingerprint
 
 
-def test_without_mitigation_nothing_changes(problem):
+@pytest.mark.parametrize("kind", NEITHER)
+def test_without_either_nothing_changes(problem, kind):
     groups, states = problem
     executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
     plain, same = (
-        run_measurements(w, executor) for w in (work(groups, states, 50), mitigated(work(groups, states, 50), None))
+        run_measurements(w, executor) for w in (work(groups, states, 50), NEITHER[kind](work(groups, states, 50)))
     )
     assert np.array_equal(plain[0].means, same[0].means)
     assert plain[1] == same[1]
 
 
-def test_vectors_and_frequencies_are_left_alone(problem, rng):
+@pytest.mark.parametrize("kind", BOTH)
+def test_vectors_and_frequencies_are_left_alone(problem, rng, kind):
     groups, states = problem
     executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
     vectors = VectorStates(vectors=random_states(rng, 1, 1 << SIZE), energies=np.zeros(1), gaps=np.ones(1))
-    asked, _ = requests_of(mitigated(work(groups, vectors, 50), ReadoutMitigation()), executor)
-    assert [request.calibration for request in asked] == [None]
 
     def frequency():
         measurements = (GroupMeasurement(group=groups[0], states=np.array([0]), shots=10),)
         return (yield Request(key=KEY, prepared=states, measurements=measurements, for_means=False))
 
-    asked, data = requests_of(mitigated(frequency(), ReadoutMitigation()), executor)
-    assert [request.calibration for request in asked] == [None]
+    (asked,), _ = requests_of(BOTH[kind](work(groups, vectors, 50)), executor)
+    (other,), data = requests_of(BOTH[kind](frequency()), executor)
+    assert asked.calibration is other.calibration is None
+    assert [measurement.folding for measurement in asked.measurements + other.measurements] == [1, 1, 1]
     assert type(data) is ShotData
+    assert len(data.outcomes) == 1
 
 
 def test_counts_and_bits_calibrate_alike(problem):

@@ -2,43 +2,20 @@
 
 import numpy as np
 import pytest
-from cases import NO_INPUTS, random_network
 from chi_square import LIMIT, mean_p_value, variance_p_value
-from qiskit_aer.noise import NoiseModel, ReadoutError
+from measured_ramps import SIZE, readout_noise, repeated, work
 
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.operators import CommutingGroup, LocalBasis
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.execution import RequestKey, TwirledErrors
+from qep_qiskit.execution import TwirledErrors
 from qep_qiskit.execution.aer import AerExecutor, aer_noisy_executor, aer_sampler_executor
-from qep_qiskit.measurement import ReadoutMitigation, Usage, measure, mitigated, run_measurements
-from qep_qiskit.network import chain
+from qep_qiskit.measurement import ReadoutMitigation, mitigated, run_measurements
 from qep_qiskit.outcomes import BitMemory, Distribution
-from qep_qiskit.outcomes.states import CircuitStates
-from qep_qiskit.preparation import AdiabaticPreparation
 
-SIZE, KEY = 3, RequestKey("train", 5, 1)
 MASKS = (0b001, 0b011, 0b110, 0b111, 0b100)
 GROUP = CommutingGroup(name="Z", basis=LocalBasis("Z" * SIZE), masks=MASKS)
 SIGNS = np.array([[(-1) ** (x & mask).bit_count() for mask in MASKS] for x in range(1 << SIZE)])
-
-
-def readout_noise():
-    model = NoiseModel()
-    for qubit, (flip0, flip1) in enumerate([(0.1, 0.2), (0.01, 0.3), (0.05, 0.02)]):
-        model.add_readout_error(ReadoutError([[1 - flip0, flip0], [flip1, 1 - flip1]]), [qubit])
-    return model
-
-
-@pytest.fixture
-def problem(rng):
-    network, weights = random_network(chain(SIZE), rng)
-    program = AdiabaticPreparation(total_time=1.5, steps=3).program(network.groups)
-    return network.groups, CircuitStates(program=program, parameters=network.coefficients(weights, NO_INPUTS))
-
-
-def work(groups, states, shots):
-    return measure(groups, states, shape=(states.num_states, 1), phases={0: [0], 1: [0]}, shots=[shots] * 2, key=KEY)
 
 
 def correlated_reading(rng):
@@ -84,43 +61,12 @@ def test_counts_and_bits_read_alike(rng):
     assert np.allclose(one.covariance, other.covariance, rtol=0, atol=1e-12)
 
 
-def test_exact_probabilities_under_all_flips(problem):
-    groups, states = problem
-    ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means
-    executor = aer_noisy_executor(Seeds(3), noise_model=readout_noise())
-    found, usage = run_measurements(
-        mitigated(work(groups, states, None), ReadoutMitigation(calibration_shots=None, readout="twirled")), executor
-    )
-    assert np.allclose(found.means, ideal, rtol=0, atol=1e-10)
-    assert usage == Usage(shots=0, circuits=3)
-
-
-@pytest.mark.deep(but=["aer_noisy_executor-100-500-500-400000"])
-@pytest.mark.parametrize(
-    ("make", "repeats", "shots", "randomizations", "calibration_shots"),
-    [(aer_noisy_executor, 100, 500, 500, 400_000), (aer_sampler_executor, 30, 100, 20, 20_000)],
-)
-def test_means_without_the_errors_of_the_readout(make, repeats, shots, randomizations, calibration_shots, problem):
-    groups, states = problem
-    ideal = run_measurements(work(groups, states, None), AerExecutor(Seeds(0)))[0].means[0, 0]
-    executor = make(Seeds(3), noise_model=readout_noise())
-    many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, repeats, axis=0))
-    mitigation = ReadoutMitigation(
-        calibration_shots=calibration_shots, readout="twirled", randomizations=randomizations
-    )
-    raw, _ = run_measurements(work(groups, many, shots), executor)
-    assert mean_p_value(raw.means[:, 0], ideal) < LIMIT
-    found, usage = run_measurements(mitigated(work(groups, many, shots), mitigation), executor)
-    assert mean_p_value(found.means[:, 0], ideal) > LIMIT
-    assert usage == Usage(shots=2 * repeats * shots + calibration_shots, circuits=2 * repeats + 1)
-
-
 @pytest.mark.deep(but=["aer_noisy_executor"])
 @pytest.mark.parametrize("make", [aer_noisy_executor, aer_sampler_executor])
 def test_few_flips_leave_the_difference_between_0_and_1(make, problem):
     """One flip for all shots of a state: the mean over states is right, and the spread is that of the flips."""
     groups, states = problem
-    many = CircuitStates(program=states.program, parameters=np.repeat(states.parameters, 200, axis=0))
+    many = repeated(states, 200)
     executor = make(Seeds(5), noise_model=readout_noise())
     mitigation = ReadoutMitigation(calibration_shots=2000, readout="twirled", randomizations=1)
     found, _ = run_measurements(mitigated(work(groups, many, 2000), mitigation), executor)

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from planned_runs import FOLDED, NOISY, OPERATOR, PARITY, SAMPLED, SPARING, Counter, counted, experiment_of
+from planned_runs import FOLDED, NOISY, OPERATOR, PARITY, SAMPLED, SPARING, counted, experiment_of
+from watched import Watched
 
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.plan.requests import record_run
@@ -58,11 +59,11 @@ from qep_qiskit.plan.requests import record_run
 def test_counts_are_those_of_the_run_to_the_shot(sections):
     experiment = experiment_of(**sections)
     requests = record_run(experiment)
-    counter = Counter(experiment.executor)
-    trainer = replace(experiment, executor=counter).trainer()
+    watched = Watched(experiment.executor)
+    trainer = replace(experiment, executor=watched).trainer()
     trainer.run()
     assert counted(requests) == (trainer.state.shots, trainer.state.circuits)
-    assert sum(job.times for job in requests.jobs) == counter.jobs
+    assert sum(job.times for job in requests.jobs) == len(watched.requests)
     assert requests.steps == trainer.state.step
 
 

@@ -7,11 +7,11 @@ import pytest
 from planned_runs import (
     NOISY,
     OPERATOR,
-    Counter,
     Shelf,
     device,
     experiment_of,
 )
+from watched import Watched
 
 from qep_qiskit.core.errors import ConfigError, ResourceError
 from qep_qiskit.device.named_bits import with_named_bits
@@ -77,7 +77,7 @@ def test_payload_is_that_of_the_jobs_that_are_sent():
     experiment, sent = experiment_of(), []
     circuits = SentCircuits(device(2), experiment.seeds, Shelf())
 
-    class Sending(Counter):
+    class Sending(Watched):
         def submit(self, request):
             (job,) = circuits.jobs(request)
             named = [with_named_bits(pub.circuit) for pub in job.pubs]

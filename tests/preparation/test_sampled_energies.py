@@ -10,6 +10,7 @@ from chi_square import LIMIT, mean_p_value, variance_p_value
 from qiskit.quantum_info import SparsePauliOp
 from reference import sum_of_paulis
 from variational_cases import KEY, family_of, prepare
+from watched import Watched
 
 from qep_qiskit.ansatz import hamiltonian_variational, hardware_efficient
 from qep_qiskit.core.seeds import Seeds
@@ -39,23 +40,6 @@ def sampled(optimizer="spsa", ansatz=None, **options):
     return VariationalPreparation(
         ansatz=ansatz or HardwareEfficient(0), seeds=Seeds(1), optimizer=optimizer, **settings
     )
-
-
-class Watching(StatevectorExecutor):
-    """Keeps all requests."""
-
-    def __init__(self, seeds):
-        super().__init__(seeds)
-        self.requests = []
-
-    def submit(self, request):
-        self.requests.append(request)
-        return super().submit(request)
-
-    @property
-    def iterations(self):
-        """Requests of the preparation itself."""
-        return [request for request in self.requests if request.key.iteration > 0]
 
 
 def batch(rng, levels=0, rows=3):
@@ -148,7 +132,7 @@ def test_overlaps_are_binomial(rng):
 def test_requests_of_one_key_have_shots_of_their_own(rng):
     program, problem, points = batch(rng)
     energies = SampledEnergies(program=program, shots=SHOTS, key=KEY)
-    executor = Watching(Seeds(0))
+    executor = Watched(StatevectorExecutor(Seeds(0)))
     one, other = (run_measurements(energies.energies(problem, np.arange(3), points), executor)[0][0] for _ in range(2))
     assert not np.array_equal(one, other)
     assert [request.key.iteration for request in executor.requests] == [1, 2]
@@ -168,7 +152,7 @@ def batch_family(betas=(0.0,), samples=3):
 def test_every_evaluation_circuit_and_shot_is_counted(optimizer, directions):
     options = {"maxiter": 5} if optimizer != "nft" else {"maxfev": 12}
     preparation = sampled(optimizer, options=options, residual_directions=directions)
-    executor = Watching(Seeds(0))
+    executor = Watched(StatevectorExecutor(Seeds(0)))
     prepared_states, usage = prepare(preparation, batch_family((-0.2, 0.0, 0.2)), executor=executor)
     states = [len(request.prepared.parameters) for request in executor.requests]
     assert prepared_states.report.evaluations == sum(states)
@@ -181,7 +165,7 @@ def test_every_evaluation_circuit_and_shot_is_counted(optimizer, directions):
 
 def test_all_states_of_a_batch_share_one_request():
     """A step of SPSA is one request; then come the slopes. Free states first, then both nudges."""
-    executor = Watching(Seeds(0))
+    executor = Watched(StatevectorExecutor(Seeds(0)))
     preparation = sampled(options={"maxiter": 5}, residual_directions=2)
     prepare(preparation, batch_family((-0.2, 0.0, 0.2)), executor=executor)
     states = [len(request.prepared.parameters) for request in executor.requests]
@@ -190,7 +174,7 @@ def test_all_states_of_a_batch_share_one_request():
 
 @pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.UnresolvedContrastWarning")
 def test_no_two_requests_of_a_step_have_the_same_key():
-    executor = Watching(Seeds(0))
+    executor = Watched(StatevectorExecutor(Seeds(0)))
     case = CASES["chain4-0"]
     estimator = GradientEstimator(
         hamiltonian=case.hamiltonian, preparation=sampled(), contrast=Contrast(kind="four_point"), shots=30
@@ -208,7 +192,7 @@ def test_groups_without_terms_are_not_measured(rng):
     nudge, _ = hamiltonian.operator_nudge(NO_INPUTS)
     free = hamiltonian.free_coefficients(weights, NO_INPUTS)
     family = HamiltonianFamily(groups=hamiltonian.groups, free=free, nudge=nudge, betas=np.array([0.0, 0.1]), key=KEY)
-    executor = Watching(Seeds(0))
+    executor = Watched(StatevectorExecutor(Seeds(0)))
     prepare(sampled(residual_directions=0), family, executor=executor)
     groups = [len(request.measurements) for request in executor.requests]
     assert groups == [2] * 5 + [3] * 5
@@ -239,7 +223,7 @@ def test_optimisers_without_gradients_come_close_to_the_minimum(optimizer, optio
 
 
 def test_qnspsa_asks_for_overlaps():
-    executor = Watching(Seeds(0))
+    executor = Watched(StatevectorExecutor(Seeds(0)))
     preparation = sampled("qnspsa", options={"maxiter": 3}, residual_directions=0)
     prepared_states, usage = prepare(preparation, batch_family(), executor=executor)
     names = Counter(measurement.group.name for request in executor.requests for measurement in request.measurements)
@@ -344,7 +328,7 @@ def test_sampled_runs_repeat_from_their_seeds():
 
 def test_a_stopped_minimisation_goes_on_from_the_same_answers():
     """Replaying the answers leads to the same requests, bit for bit."""
-    family, executor, answers = batch_family((-0.2, 0.2)), Watching(Seeds(3)), []
+    family, executor, answers = batch_family((-0.2, 0.2)), Watched(StatevectorExecutor(Seeds(3))), []
     work = sampled().prepare(family, WarmStart())
     request = next(work)
     for _ in range(5):
@@ -363,7 +347,7 @@ def test_a_stopped_minimisation_goes_on_from_the_same_answers():
 @pytest.mark.parametrize("optimizer", ["l_bfgs_b", "adam", "slsqp"])
 def test_optimisers_by_differences_ask_for_whole_points(optimizer):
     preparation = sampled(optimizer, options={"maxiter": 3}, shots=None, residual_directions=0)
-    executor = Watching(Seeds(0))
+    executor = Watched(StatevectorExecutor(Seeds(0)))
     prepare(preparation, family_of(CASES["chain4-0"]), executor=executor)
     assert {request.prepared.parameters.shape[1] for request in executor.requests} == {8}
 
