@@ -1,4 +1,6 @@
-"""Callbacks that ask a trainer to stop, as Ctrl-C does."""
+"""Callbacks that ask a trainer to stop, as Ctrl-C does, and the wait for the moment to stop a process."""
+
+import time
 
 from qep_qiskit.learning import Callback
 
@@ -26,3 +28,12 @@ class StopAtRequest(Callback):
         self.left = len(trainer.state.request_log), trainer.state.step, trainer.state.epoch
         if self.seen == self.number:
             trainer.request_stop()
+
+
+def wait_for(condition, child=None, seconds=60):
+    """Wait until a condition holds, while the process lives."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert child is None or child.poll() is None, child.communicate()
+        assert time.monotonic() < end
+        time.sleep(0.002)

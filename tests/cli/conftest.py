@@ -268,6 +268,34 @@ def stopped():
     return run
 
 
+@pytest.fixture(scope="session")
+def goes_on(records, warm_start):
+    """Resumes a run, and asserts that it ends as the uninterrupted one: metrics, weights and memory bit for bit."""
+
+    def check(folder, whole):
+        result = call("resume", folder)
+        assert result.code == 0, result.err
+        assert records(folder) == records(whole)
+        assert warm_start(folder) == warm_start(whole)
+        assert (folder / "weights.json").read_bytes() == (whole / "weights.json").read_bytes()
+
+    return check
+
+
+@pytest.fixture
+def survives_a_stop(here, stopped, goes_on, settings):
+    """Trains in the folder "whole", and once more with a stop after some steps that changes nothing."""
+
+    def check(config, steps, choices=()):
+        result = call("train", config, "--out", here / "whole", *settings(*choices))
+        assert result.code == 0, result.err
+        halted = stopped(config, here / "halted", steps, list(choices))
+        goes_on(halted, here / "whole")
+        return halted
+
+    return check
+
+
 @pytest.fixture
 def halted(runs, stopped, here):
     """A run of the exact configuration, stopped after its third step of six, in the middle of an epoch."""

@@ -5,11 +5,11 @@ import json
 import os
 import shutil
 import signal
-import time
 import tomllib
 from pathlib import Path
 
 import pytest
+from stopping import wait_for
 
 from qep_qiskit.budget.report.charts import budget_charts
 
@@ -38,14 +38,6 @@ def table(path):
 def known_points(folder):
     path = Path(folder) / "points.jsonl"
     return path.read_bytes().count(b"\n") if path.exists() else 0
-
-
-def wait_for(condition, child):
-    end = time.monotonic() + 60
-    while not condition():
-        assert child.poll() is None, child.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.fixture(scope="module", autouse=True)

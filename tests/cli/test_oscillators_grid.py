@@ -59,11 +59,8 @@ def pair(here):
 
 @pytest.mark.deep(but=["exact", "operator cost"])
 @pytest.mark.parametrize("way", WAYS)
-def test_trains_resumes_and_predicts(qep, pair, stopped, records, here, settings, way):
-    assert qep("train", pair, "--out", "whole", *settings(*WAYS[way])).code == 0
-    halted = stopped(pair, here / "halted", 2, WAYS[way])
-    assert qep("resume", halted).code == 0
-    assert records(halted) == records(here / "whole")
+def test_trains_resumes_and_predicts(qep, pair, survives_a_stop, way):
+    survives_a_stop(pair, 2, WAYS[way])
     found = qep("predict", "whole", "rows.csv", "--json").object
     assert len(found["predictions"]) == 4
 

@@ -93,11 +93,8 @@ def mixed(here):
 
 @pytest.mark.deep(but=["exact", "statevector"])
 @pytest.mark.parametrize("way", WAYS)
-def test_trains_resumes_and_predicts(qep, mixed, stopped, records, here, settings, way):
-    assert qep("train", mixed, "--out", "whole", *settings(WAYS[way])).code == 0
-    halted = stopped(mixed, here / "halted", 2, [WAYS[way]])
-    assert qep("resume", halted).code == 0
-    assert records(halted) == records(here / "whole")
+def test_trains_resumes_and_predicts(qep, mixed, survives_a_stop, way):
+    survives_a_stop(mixed, 2, [WAYS[way]])
     found = qep("predict", "whole", "rows.csv", "--json").object
     assert len(found["predictions"]) == 2
 
@@ -111,11 +108,8 @@ def bonds(here):
 @pytest.mark.deep(but=["statevector"])
 @pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 @pytest.mark.parametrize("way", WAYS)
-def test_trains_and_resumes_in_bases_with_two_qubit_gates(qep, bonds, stopped, records, here, settings, way):
-    assert qep("train", bonds, "--out", "whole", *settings(WAYS[way])).code == 0
-    halted = stopped(bonds, here / "halted", 1, [WAYS[way]])
-    assert qep("resume", halted).code == 0
-    assert records(halted) == records(here / "whole")
+def test_trains_and_resumes_in_bases_with_two_qubit_gates(bonds, survives_a_stop, way):
+    survives_a_stop(bonds, 1, [WAYS[way]])
 
 
 def test_circuits_show_the_change_of_basis(qep, bonds, here):
@@ -142,12 +136,8 @@ def test_readout_mitigation_of_such_bases_is_refused(qep, bonds):
 @pytest.mark.deep(but=["exact"])
 @pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.QepWarning")
 @pytest.mark.parametrize("way", ["exact", "statevector", "measured"])
-def test_trains_in_few_bases_that_cover_all_words(qep, mixed, stopped, records, here, settings, way):
-    words = [WAYS[way], "measurement.grouping='cover'", "measurement.test_shots=50"]
-    assert qep("train", mixed, "--out", "whole", *settings(*words)).code == 0
-    halted = stopped(mixed, here / "halted", 2, words)
-    assert qep("resume", halted).code == 0
-    assert records(halted) == records(here / "whole")
+def test_trains_in_few_bases_that_cover_all_words(mixed, survives_a_stop, way):
+    survives_a_stop(mixed, 2, [WAYS[way], "measurement.grouping='cover'", "measurement.test_shots=50"])
 
 
 @pytest.mark.parametrize(

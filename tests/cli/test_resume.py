@@ -3,11 +3,11 @@ import io
 import json
 import shutil
 import signal
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from stopping import wait_for
 
 from qep_qiskit.config import from_file
 from qep_qiskit.core.amounts import amount
@@ -20,48 +20,27 @@ from qep_qiskit.runs.folder import RunFolder
 LAST_STEP = 6
 
 
-@pytest.fixture
-def same_run(runs, records, warm_start):
-    """Asserts that a folder holds the uninterrupted run: metrics, weights and optimiser memory bit for bit."""
-
-    def check(folder, name="exact", against=None):
-        whole = against or runs / name
-        assert records(folder) == records(whole)
-        assert warm_start(folder) == warm_start(whole)
-        assert (folder / "weights.json").read_bytes() == (whole / "weights.json").read_bytes()
-
-    return check
-
-
 @pytest.mark.parametrize(
     ("name", "steps"), [*(("exact", steps) for steps in range(LAST_STEP)), ("circuits", 2), ("circuits", 5)]
 )
-def test_stopped_after_any_step(qep, stopped, here, same_run, name, steps):
+def test_stopped_after_any_step(stopped, here, goes_on, runs, name, steps):
     """Before the first step, within an epoch, and between two epochs."""
     folder = stopped(here / f"{name}.toml", here / "halted", steps)
-    assert qep("resume", folder).code == 0
-    same_run(folder, name)
+    goes_on(folder, runs / name)
 
 
 @pytest.mark.parametrize("kind", ["gradient_descent", "momentum"])
-def test_every_optimiser_keeps_its_memory(qep, stopped, here, same_run, kind):
+def test_every_optimiser_keeps_its_memory(here, survives_a_stop, kind):
     choice = f"update={{kind='{kind}', decay='cosine', learning_rate=0.02}}"
-    folder = stopped(here / "exact.toml", here / "halted", 3, [choice])
-    assert qep("resume", folder).code == 0
-    assert qep("train", "exact.toml", "--out", "whole", "--set", choice).code == 0
-    same_run(folder, against=here / "whole")
+    survives_a_stop(here / "exact.toml", 3, [choice])
 
 
-def test_scatter_of_replicates_is_kept(qep, stopped, here, same_run):
+def test_scatter_of_replicates_is_kept(here, survives_a_stop):
     choices = ["measurement={shots=400, error_bars='replicated', replicates=4}", "contrast.beta=0.05"]
-    folder = stopped(here / "exact.toml", here / "halted", 3, choices)
-    assert qep("resume", folder).code == 0
-    words = [word for choice in choices for word in ("--set", choice)]
-    assert qep("train", "exact.toml", "--out", "whole", *words).code == 0
-    same_run(folder, against=here / "whole")
+    survives_a_stop(here / "exact.toml", 3, choices)
 
 
-def test_stopped_time_after_time(qep, here, same_run):
+def test_stopped_time_after_time(here, goes_on, runs):
     """One step per process, so to speak: every step begins from a checkpoint."""
     experiment = from_file("exact.toml")
     path = here / "halted"
@@ -71,8 +50,7 @@ def test_stopped_time_after_time(qep, here, same_run):
         trainer = experiment.trainer(callbacks=(MetricsFile(folder), OneStep(), Checkpoints(folder)), state=state)
         assert trainer.run() == "stopped"
         state = folder.load_state()
-    assert qep("resume", path).code == 0
-    same_run(path)
+    goes_on(path, runs / "exact")
 
 
 class OneStep(Callback):
@@ -81,52 +59,45 @@ class OneStep(Callback):
 
 
 @pytest.mark.parametrize("rest", ["", '{"event": "st', '{"event": "step", "step": 4}\n', '{"event": "step"}\n{"eve'])
-def test_lines_after_the_checkpoint_are_written_anew(qep, halted, same_run, rest):
+def test_lines_after_the_checkpoint_are_written_anew(halted, goes_on, runs, rest):
     """What a killed process wrote after its last checkpoint, whole or half, comes once."""
     with (halted / "metrics.jsonl").open("a") as file:
         file.write(rest)
-    assert qep("resume", halted).code == 0
-    same_run(halted)
+    goes_on(halted, runs / "exact")
 
 
 @pytest.mark.parametrize("rest", ["", '{"event": "epoch", "ste', '{"event": "epoch", "step": 0}\n'])
-def test_killed_before_the_first_checkpoint(qep, halted, same_run, rest):
+def test_killed_before_the_first_checkpoint(halted, goes_on, runs, rest):
     (halted / "checkpoint.npz").unlink()
     (halted / "metrics.jsonl").write_text(rest)
-    assert qep("resume", halted).code == 0
-    same_run(halted)
+    goes_on(halted, runs / "exact")
 
 
-def test_half_written_files_do_no_harm(qep, halted, same_run):
+def test_half_written_files_do_no_harm(qep, halted, goes_on, runs):
     (halted / ".qep-0123456789abcdef.tmp").write_bytes(b"half")
     (halted / ".qep-0123456789abcdef.new").mkdir()
-    assert qep("resume", halted).code == 0
-    same_run(halted)
+    goes_on(halted, runs / "exact")
     assert not list(halted.glob(".*"))
 
 
-def test_data_file_is_no_longer_needed(qep, stopped, here, same_run):
+def test_data_file_is_no_longer_needed(stopped, here, goes_on, runs):
     """The samples are kept with the run."""
     folder = stopped(here / "flowers.toml", here / "halted", 5)
     (here / "flowers.csv").unlink()
-    assert qep("resume", folder).code == 0
-    same_run(folder, "flowers")
+    goes_on(folder, runs / "flowers")
 
 
-def test_run_folder_may_move(qep, halted, here, same_run):
+def test_run_folder_may_move(halted, here, goes_on, runs):
     moved = halted.rename(here / "elsewhere")
-    assert qep("resume", moved).code == 0
-    same_run(moved)
+    goes_on(moved, runs / "exact")
 
 
-def test_finished_run_gets_only_its_report_again(qep, copied, same_run):
+def test_finished_run_gets_only_its_report_again(qep, copied, goes_on, runs):
     folder = copied("exact")
     for name in ("weights.json", "summary.json", "learning_curve.png"):
         (folder / name).unlink()
-    result = qep("resume", folder)
-    assert result.code == 0
-    assert "this run is finished; nothing to resume" in result.out
-    same_run(folder)
+    assert "this run is finished; nothing to resume" in qep("resume", folder).out
+    goes_on(folder, runs / "exact")
     assert (folder / "learning_curve.png").is_file()
 
 
@@ -138,14 +109,6 @@ def whole(qep, runs, settings):
     """A run of 480 steps, long enough to be hit at random moments, and never interrupted."""
     assert qep("train", runs / "circuits.toml", "--out", runs / "whole", *settings(*LONG)).code == 0
     return runs / "whole"
-
-
-def wait_for(condition, child):
-    end = time.monotonic() + 30
-    while not condition():
-        assert child.poll() is None, child.stderr.read()
-        assert time.monotonic() < end
-        time.sleep(0.002)
 
 
 def lines_in(folder):
@@ -162,32 +125,30 @@ def killed(child, after):
 
 
 @pytest.mark.deep
-def test_killed_at_random_moments(qep, forked, here, settings, whole, same_run, rng):
+def test_killed_at_random_moments(forked, here, settings, whole, goes_on, rng):
     """Three times in a row, the first time before or at the first checkpoint; then to the end."""
     folder = here / "killed"
     killed(forked("train", "circuits.toml", "--out", folder, *settings(*LONG)), (folder / "config.json").is_file)
     for _ in range(2):
         goal = lines_in(folder) + int(rng.integers(20, 150))
         killed(forked("resume", folder), lambda goal=goal: lines_in(folder) >= goal)
-    assert qep("resume", folder).code == 0
-    same_run(folder, against=whole)
+    goes_on(folder, whole)
 
 
 @pytest.mark.deep
-def test_killed_between_two_checkpoints(qep, forked, here, settings, whole, same_run):
+def test_killed_between_two_checkpoints(forked, here, settings, whole, goes_on):
     """Lines stand in the file that no checkpoint counts: they must not come twice."""
     folder = here / "killed"
     killed(forked("train", "circuits.toml", "--out", folder, *settings(*LONG)), lambda: lines_in(folder) >= 60)
     with np.load(folder / "checkpoint.npz") as file:
         counted = json.loads(str(file["meta"]))["metrics_bytes"]
     assert (folder / "metrics.jsonl").stat().st_size > counted
-    assert qep("resume", folder).code == 0
-    same_run(folder, against=whole)
+    goes_on(folder, whole)
 
 
 @pytest.mark.deep
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_signal_stops_after_the_request_and_says_how_to_go_on(qep, forked, here, settings, whole, same_run, number):
+def test_signal_stops_after_the_request_and_says_how_to_go_on(qep, forked, here, settings, whole, goes_on, number):
     folder = here / "stopped"
     child = forked("train", "circuits.toml", "--out", folder, *settings(*LONG))
     wait_for(lambda: lines_in(folder) >= 60, child)
@@ -201,8 +162,7 @@ def test_signal_stops_after_the_request_and_says_how_to_go_on(qep, forked, here,
         f"in step {step + 1} of 480, with {amount(answers, 'answer')} kept" if answers else f"after step {step} of 480"
     )
     assert err.splitlines()[-1] == f"qep: stopped {place}; go on with 'qep resume {folder}'"
-    assert qep("resume", folder).code == 0
-    same_run(folder, against=whole)
+    goes_on(folder, whole)
 
 
 def truncate(name, length):

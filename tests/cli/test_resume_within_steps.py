@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from stopping import StopAtRequest
+from stopping import StopAtRequest, wait_for
 
 from qep_qiskit.config import from_file
 from qep_qiskit.runs.callbacks import Checkpoints, MetricsFile
@@ -38,19 +38,6 @@ def halt(here):
     return run
 
 
-@pytest.fixture
-def same_run(runs, records, warm_start):
-    """Asserts that a folder holds the uninterrupted run: metrics but for seconds, weights and memory bit for bit."""
-
-    def check(folder, whole=None):
-        whole = runs / "sampled" if whole is None else whole
-        assert records(folder) == records(whole)
-        assert warm_start(folder) == warm_start(whole)
-        assert (folder / "weights.json").read_bytes() == (whole / "weights.json").read_bytes()
-
-    return check
-
-
 def meta(folder):
     with np.load(Path(folder) / "checkpoint.npz") as file:
         return json.loads(str(file["meta"]))
@@ -73,19 +60,17 @@ def test_the_run_is_as_long_as_the_other_tests_think(here):
 
 @pytest.mark.deep(but=["1", "11", "31", "64"])
 @pytest.mark.parametrize("number", [1, 3, 5, 10, 11, 17, 20, 30, 31, 33, 35, 59, 64])
-def test_stopped_after_a_request(qep, halt, same_run, number):
+def test_stopped_after_a_request(halt, goes_on, runs, number):
     """In the first look, within a step, between steps, and in the evaluations after an epoch."""
     folder = halt(number)
-    assert qep("resume", folder).code == 0
-    same_run(folder)
+    goes_on(folder, runs / "sampled")
 
 
 @pytest.mark.parametrize("number", [5, 6, 9])
-def test_stopped_at_the_test_samples_of_the_first_look(qep, halt, same_run, number):
+def test_stopped_at_the_test_samples_of_the_first_look(halt, goes_on, runs, number):
     assert number in FIRST_LOOK_AT_TEST_SAMPLES
     folder = halt(number)
-    assert qep("resume", folder).code == 0
-    same_run(folder)
+    goes_on(folder, runs / "sampled")
 
 
 @pytest.mark.parametrize("number", [2, 17, 33])
@@ -120,18 +105,17 @@ def test_answers_are_not_measured_again(here, halt, number):
         ("execution={backend='aer', noise={readout=0.02}}", "maxiter=2"),
     ],
 )
-def test_every_way_to_measure_goes_on(qep, halt, same_run, here, settings, choice, options):
+def test_every_way_to_measure_goes_on(qep, halt, goes_on, here, settings, choice, options):
     """Overlaps, exact expectations and bits of measured circuits are kept as well as counts."""
     choices = [choice, f"preparation.options={{{options}}}", "task.test_fraction=0.0", "training.epochs=1"]
     folder = halt(14, overrides=choices)
     assert meta(folder)["request_log"]
-    assert qep("resume", folder).code == 0
     assert qep("train", "sampled.toml", "--out", "whole", *settings(*choices)).code == 0
-    same_run(folder, here / "whole")
+    goes_on(folder, here / "whole")
 
 
 @pytest.mark.deep
-def test_one_request_at_a_time(here, same_run, qep):
+def test_one_request_at_a_time(here, goes_on, runs):
     """As many stops as there are requests after the first look; each goes on from the last checkpoint."""
     experiment = from_file(here / "sampled.toml")
     content = {"qep_qiskit": "0", "config": experiment.config.resolved()}
@@ -146,8 +130,7 @@ def test_one_request_at_a_time(here, same_run, qep):
         stops += 1
         state = folder.load_state()
     assert stops == REQUESTS - FIRST_LOOK_AT_TEST_SAMPLES.stop
-    assert qep("resume", folder.path).code == 0
-    same_run(folder.path)
+    goes_on(folder.path, runs / "sampled")
 
 
 def test_damaged_answers_are_refused(refused, halt):
@@ -160,12 +143,11 @@ def test_damaged_answers_are_refused(refused, halt):
     assert "checkpoint.npz: the checkpoint is damaged" in refused("resume", folder)
 
 
-def test_the_ansatz_stays_with_the_run(qep, halt, same_run, here):
+def test_the_ansatz_stays_with_the_run(halt, goes_on, runs, here):
     """The file may change or go between two parts of a run."""
     folder = halt(17)
     (here / "turns.qasm").write_text((here / "turns.qasm").read_text().replace("rz(c)", "rx(c)"))
-    assert qep("resume", folder).code == 0
-    same_run(folder)
+    goes_on(folder, runs / "sampled")
 
 
 @pytest.mark.parametrize("words", [("resume",), ("gradient", "--sample", 0), ("circuits",), ("predict", "few.csv")])
@@ -200,16 +182,8 @@ def steps_in(folder):
     return path.read_bytes().count(b"\n") if path.is_file() else 0
 
 
-def wait_for(condition, child):
-    end = time.monotonic() + 60
-    while not condition():
-        assert child.poll() is None, child.stderr.read()
-        assert time.monotonic() < end
-        time.sleep(0.002)
-
-
 @pytest.mark.deep
-def test_killed_in_the_middle_of_a_step(qep, forked, here, settings, whole, same_run, rng):
+def test_killed_in_the_middle_of_a_step(forked, here, settings, whole, goes_on, rng):
     """Killed twice at random moments, then to the end."""
     folder, start = here / "killed", ("train", "sampled.toml", "--out", here / "killed", *settings(*LONG))
     for arguments in (start, ("resume", folder)):
@@ -220,12 +194,11 @@ def test_killed_in_the_middle_of_a_step(qep, forked, here, settings, whole, same
         child.send_signal(signal.SIGKILL)
         child.communicate(timeout=30)
         assert child.returncode == -signal.SIGKILL
-    assert qep("resume", folder).code == 0
-    same_run(folder, whole)
+    goes_on(folder, whole)
 
 
 @pytest.mark.deep
-def test_signal_stops_within_a_step(qep, forked, here, settings, whole, same_run):
+def test_signal_stops_within_a_step(qep, forked, here, settings, whole, goes_on):
     """Or between two, if it happens to come there."""
     folder = here / "stopped"
     child = forked("train", "sampled.toml", "--out", folder, *settings(*LONG))
@@ -236,5 +209,4 @@ def test_signal_stops_within_a_step(qep, forked, here, settings, whole, same_run
     assert (child.returncode, out) == (130, "")
     assert err.splitlines()[-1].startswith("qep: stopped ")
     assert err.splitlines()[-1].endswith(f"'qep resume {folder}'")
-    assert qep("resume", folder).code == 0
-    same_run(folder, whole)
+    goes_on(folder, whole)

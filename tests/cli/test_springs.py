@@ -75,12 +75,8 @@ def test_pictures(drawn, qep, atoms, here, settings, way):
 
 @pytest.mark.deep(but=["quantum", "operator", "exact", "classical"])
 @pytest.mark.parametrize("way", WAYS)
-def test_trains_resumes_and_predicts(qep, atoms, stopped, records, here, settings, way):
-    short = ("training.epochs=2", *WAYS[way])
-    assert qep("train", atoms, "--out", "whole", *settings(*short)).code == 0
-    halted = stopped(atoms, here / "halted", 2, list(short))
-    assert qep("resume", halted).code == 0
-    assert records(halted) == records(here / "whole")
+def test_trains_resumes_and_predicts(qep, atoms, survives_a_stop, way):
+    survives_a_stop(atoms, 2, ("training.epochs=2", *WAYS[way]))
     found = qep("predict", "whole", "positions.csv", "--json").object
     assert len(found["predictions"]) == 16
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from stopping import wait_for
 
 from qep_qiskit.config import from_file
 from qep_qiskit.runs.folder import RunFolder
@@ -166,14 +167,6 @@ def first_lines(folder):
     runs = [path.parent for path in Path(folder).glob("runs/*/checkpoint.npz")]
     counted = [run for run in runs if RunFolder(run).load_state().metrics_bytes > 0]
     return {run.name: (run / "metrics.jsonl").read_text().splitlines()[0] for run in counted}
-
-
-def wait_for(condition, child):
-    end = time.monotonic() + 60
-    while not condition():
-        assert child.poll() is None, child.communicate()
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 @pytest.mark.deep

@@ -8,16 +8,10 @@ import time
 
 import pytest
 from loopback_bench import HERE, IMPATIENT, NEEDS_DOUBLE, RAMP, small
+from stopping import wait_for
 
 pytest.importorskip("qiskit_ibm_runtime")
 pytestmark = [NEEDS_DOUBLE, pytest.mark.slow]
-
-
-def wait_for(seen, seconds=60):
-    end = time.monotonic() + seconds
-    while not seen():
-        assert time.monotonic() < end
-        time.sleep(0.2)
 
 
 def test_an_unattended_run_outlives_what_happens_to_it(double, tmp_path):
