@@ -127,7 +127,7 @@ class CostTermConfig(Section):
 class LossCost(CostSection, OwnCode):
     """A loss as a function of the expectations of the outputs."""
 
-    kind: Literal["loss"]
+    kind: Literal["loss"] = "loss"
     loss: str = "squared_error"
     """``squared_error``, ``cross_entropy``, ``negative_abs`` (minus the sum of |<O>|, without targets), or
     ``module:name`` of a user-defined loss; the module is searched in the folder of the configuration, in the working
@@ -288,4 +288,4 @@ def _observable(text: str, num_qubits: int) -> SparsePauliOp:
 COSTS = section_registry("costs", CostSection, LossCost, OperatorCostConfig)
 """Kinds of costs."""
 
-CostConfig = Annotated[CostSection, OneOf(COSTS)]
+CostConfig = Annotated[CostSection, OneOf(COSTS, default="loss")]

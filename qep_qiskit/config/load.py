@@ -16,7 +16,7 @@ from qep_qiskit.config.kinds import OneOf, kind_of, models_of
 from qep_qiskit.config.overrides import assign, parse_overrides
 from qep_qiskit.config.schema import Config
 from qep_qiskit.core.errors import ConfigError
-from qep_qiskit.core.limits import LIMIT_WORDS
+from qep_qiskit.core.limits import LIMIT_WORDS, one_of
 
 _WITH_FILES = ("task", "network", "cost", "preparation", "callbacks")
 """Sections that name files, found beside the configuration."""
@@ -159,10 +159,12 @@ def _without_tags(location: Sequence[str | int], content: Mapping[str, Any], *, 
 def _unknown_key(location: Sequence[str | int], content: Mapping[str, Any]) -> str:
     """Return the message for an unknown key: misspelt, or a key of another kind of its section."""
     key = str(location[-1])
-    field, model = _place_of(location[:-1], content)
+    field, model, data = _place_of(location[:-1], content)
     kind = kind_of(model)
-    if field is not None and kind is not None and any(key in other.model_fields for other in models_of(field)):
-        return f"does not go with kind = '{kind}'; leave it out"
+    others = [] if field is None or kind is None else [one for one in models_of(field) if key in one.model_fields]
+    if others:
+        other = "" if "kind" in data else f", or give kind = {one_of(map(kind_of, others))} beside it"
+        return f"does not go with kind = '{kind}'; leave it out{other}"
     known = list(model.model_fields)
     close = difflib.get_close_matches(key, known, n=1)
     if close:
@@ -170,8 +172,10 @@ def _unknown_key(location: Sequence[str | int], content: Mapping[str, Any]) -> s
     return f"unknown key; known here: {', '.join(known)}"
 
 
-def _place_of(location: Sequence[str | int], content: Mapping[str, Any]) -> tuple[FieldInfo | None, type[BaseModel]]:
-    """Return the section at a location: its key and its class."""
+def _place_of(
+    location: Sequence[str | int], content: Mapping[str, Any]
+) -> tuple[FieldInfo | None, type[BaseModel], Mapping[str, Any]]:
+    """Return the section at a location: its key, its class and its content."""
     field: FieldInfo | None = None
     model: type[BaseModel] = Config
     data: Any = content
@@ -181,7 +185,7 @@ def _place_of(location: Sequence[str | int], content: Mapping[str, Any]) -> tupl
         elif part in model.model_fields:
             field, data = model.model_fields[str(part)], data[part]
             model = _model_of(field, data)
-    return field, model
+    return field, model, data
 
 
 def _model_of(field: FieldInfo, data: Any) -> type[BaseModel]:

@@ -181,7 +181,7 @@ class EquilibriumConfig(_AtomsConfig):
 class AdiabaticConfig(PreparationSection):
     """Adiabatic Trotter evolution."""
 
-    kind: Literal["adiabatic"]
+    kind: Literal["adiabatic"] = "adiabatic"
     total_time: float = same_as(AdiabaticPreparation, "total_time")
     """Duration T of the ramp, in 1/energy (hbar = 1)."""
     steps: int = same_as(AdiabaticPreparation, "steps")
@@ -263,4 +263,4 @@ PREPARATIONS = section_registry(
 )
 """Kinds of preparations."""
 
-PreparationConfig = Annotated[PreparationSection, OneOf(PREPARATIONS)]
+PreparationConfig = Annotated[PreparationSection, OneOf(PREPARATIONS, default="adiabatic")]

@@ -50,9 +50,9 @@ class Config(Section):
     """Training and test samples."""
     network: NetworkConfig = IsingConfig()
     """Network that is trained."""
-    cost: CostConfig = LossCost(kind="loss")
+    cost: CostConfig = LossCost()
     """Cost that training minimises."""
-    preparation: PreparationConfig = AdiabaticConfig(kind="adiabatic")
+    preparation: PreparationConfig = AdiabaticConfig()
     """How states are prepared."""
     measurement: MeasurementConfig = MeasurementConfig()
     """Number and allocation of shots."""

@@ -73,7 +73,7 @@ class AnsatzSection(Section):
 class HamiltonianAnsatz(AnsatzSection):
     """Gates of the Hamiltonian in layers, each gate with a free angle."""
 
-    kind: Literal["hamiltonian"]
+    kind: Literal["hamiltonian"] = "hamiltonian"
     depth: int = same_as(HamiltonianVariational, "depth")
     """Number of layers; chains of N spins need about 0.75 N to N, complete graphs N/2 to 0.75 N."""
 
@@ -129,14 +129,14 @@ class FileAnsatz(AnsatzSection):
 ANSATZES = section_registry("ansatzes", AnsatzSection, HamiltonianAnsatz, HardwareEfficientAnsatz, FileAnsatz)
 """Kinds of circuits."""
 
-AnsatzConfig = Annotated[AnsatzSection, OneOf(ANSATZES)]
+AnsatzConfig = Annotated[AnsatzSection, OneOf(ANSATZES, default="hamiltonian")]
 
 
 class VariationalConfig(PreparationSection):
     """Minima of the energy of an ansatz (VQE)."""
 
     kind: Literal["variational"]
-    ansatz: AnsatzConfig = HamiltonianAnsatz(kind="hamiltonian")
+    ansatz: AnsatzConfig = HamiltonianAnsatz()
     """The circuit."""
     level: int = same_as(VariationalPreparation, "level")
     """Index of the eigenstate, 0 for the ground state; excited states by deflation of those below (VQD)."""

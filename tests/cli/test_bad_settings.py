@@ -24,7 +24,11 @@ KEYS = [
     ("preparation.steps=3", "preparation.steps: does not go with kind = 'exact'"),
     ("task.num_bits=3", "task.num_bits: does not go with kind = 'xor'"),
     ("cost={kind='operator', terms=[{paul='Z1'}]}", "did you mean 'pauli'?"),
-    ("cost={gain=3.0}", "cost.kind: this key is missing"),
+    ("cost={gain=2.0}", "cost.gain: goes with loss = 'cross_entropy'; leave it out"),
+    (
+        "cost={terms=[{pauli='Z1'}]}",
+        "cost.terms: does not go with kind = 'loss'; leave it out, or give kind = 'operator' beside it",
+    ),
     ("task={}", "task.kind: this key is missing"),
 ]
 

@@ -53,7 +53,8 @@ def test_ansatz_file_that_cannot_be_read(refused, here, name, words):
 
 SECTION = [
     ("preparation.ansatz={kind='file'}", "preparation.ansatz.file: this key is missing"),
-    ("preparation.ansatz={depth=2}", "preparation.ansatz.kind: this key is missing"),
+    ("preparation.ansatz={deepth=2}", "preparation.ansatz.deepth: unknown key; did you mean 'depth'?"),
+    ("preparation.ansatz={file='a.qasm'}", "ansatz.file: does not go with kind = 'hamiltonian'; leave it out, or give"),
     ("preparation.ansatz=3", "preparation.ansatz: expected a section of keys, got 3"),
     ("preparation.ansatz.kind='uccsd'", "expected one of 'hamiltonian', 'hardware_efficient', 'file', got 'uccsd'"),
     ("preparation.ansatz.depth=0", "preparation.ansatz.depth: expected at least 1, got 0"),
