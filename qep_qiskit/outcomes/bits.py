@@ -18,7 +18,7 @@ from qep_qiskit.core.transforms import num_qubits_of
 from qep_qiskit.outcomes.checks import num_bytes_of, require_probabilities, require_shape, require_unused_bits
 from qep_qiskit.outcomes.interface import GroupMoments, Outcomes, ReadoutErrorModel
 from qep_qiskit.outcomes.inversion import inverted_shots, inverted_table
-from qep_qiskit.outcomes.moments import from_bits, from_table, signs_of, with_covariance, words_of_bits
+from qep_qiskit.outcomes.moments import counts_of, from_bits, from_table, signs_of, with_covariance, words_of_bits
 
 _TABLE_UP_TO_QUBITS = 13
 
@@ -206,9 +206,7 @@ class BitMemory(BitOutcomes):
             return from_bits(self.bits, self.num_qubits, group)
         if self.num_qubits > _TABLE_UP_TO_QUBITS:
             return inverted_shots(self.bits, group, signs)
-        size = 1 << self.num_qubits
-        counts = [np.bincount(words_of_bits(bits)[0].astype(np.int64), minlength=size) for bits in self.bits]
-        return inverted_table(np.array(counts) / self.shots, group, signs)
+        return inverted_table(counts_of(self.bits, self.num_qubits) / self.shots, group, signs)
 
     def check(self, measured: int, group: Any, num_qubits: int | None, name: str) -> None:
         """Check that bytes are those of a register of this many qubits.

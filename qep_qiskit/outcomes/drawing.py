@@ -14,6 +14,7 @@ from qep_qiskit.outcomes.checks import num_bytes_of, require_probabilities
 
 _COUNTS_UP_TO_QUBITS = 13
 _AMPLITUDES_PER_PART = 1 << 16
+_SEARCHED_AT_ONCE = 1 << 13
 
 
 def draw(
@@ -72,13 +73,13 @@ def draw_indices(
     measured, size = shape
     uniform = generator.random((measured, shots))
 
-    def searched(start: int) -> list[NDArray]:
-        rows = zip(_checked(probabilities_of, size, start, name), uniform[start:], strict=False)
-        return [_search(*pair) for pair in rows]
+    def searched(start: int) -> NDArray[np.int64]:
+        probabilities = _checked(probabilities_of, size, start, name)
+        return _search(probabilities, uniform[start : start + len(probabilities)])
 
     side_by_side = in_threads if size > 1 << _COUNTS_UP_TO_QUBITS else map  # narrow ones take less than a thread does
-    found = [row for part in side_by_side(searched, _starts(shape)) for row in part]
-    return np.array(found, dtype=np.int64).reshape(measured, shots)
+    parts = list(side_by_side(searched, _starts(shape)))
+    return np.concatenate(parts) if parts else np.zeros((0, shots), dtype=np.int64)
 
 
 def _starts(shape: tuple[int, int]) -> range:
@@ -107,9 +108,21 @@ def _counts(probabilities: NDArray, shots: int, generator: np.random.Generator) 
 
 
 def _search(probabilities: NDArray, uniform: NDArray) -> NDArray[np.int64]:
-    """Search in the cumulative sum, which replaces the probabilities: linear in 2^N once, logarithmic a shot."""
-    cumulative = np.cumsum(probabilities, out=probabilities)
-    return np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
+    """Search in the cumulative sums, which replace the probabilities: linear in 2^N once, logarithmic a shot.
+
+    All rows are searched at once by halving, a few shots at a time, which stay in the cache.
+    """
+    rows, size = probabilities.shape
+    cumulative = np.cumsum(probabilities, axis=1, out=probabilities)
+    before, flat = np.arange(rows)[:, None] * size - 1, cumulative.reshape(-1)
+    found = np.zeros(uniform.shape, dtype=np.int64)
+    few = max(1, _SEARCHED_AT_ONCE // rows)
+    for start in range(0, uniform.shape[1], few):
+        part = found[:, start : start + few]
+        sought = uniform[:, start : start + few] * cumulative[:, -1:]
+        for half in (size >> level for level in range(1, size.bit_length())):
+            part += half * (flat.take(before + (part + half)) <= sought)
+    return found
 
 
 def _to_bytes(values: NDArray[np.int64], num_qubits: int) -> NDArray[np.uint8]:

@@ -17,6 +17,7 @@ from qep_qiskit.outcomes.interface import GroupMoments
 
 _DENSE_UP_TO_QUBITS = 13
 _NEVER_DENSE_FROM_QUBITS = 21
+_AMPLITUDES_PER_PART = 1 << 16
 _MULTIPLICATIONS_PER_PRODUCT = 1 << 18
 _WORTH_THREADS = 1 << 15
 
@@ -49,14 +50,22 @@ def from_bits(bits: NDArray[np.uint8], num_qubits: int, group: CommutingGroup) -
     """
     shots = bits.shape[1]
     if _fits_a_table(num_qubits, shots, group):
-        size = 1 << num_qubits
-        counts = (np.bincount(words_of_bits(row)[0].astype(np.int64), minlength=size) for row in bits)
-        found = [from_table(own / shots, group) for own in counts]
+        rows = max(1, _AMPLITUDES_PER_PART >> num_qubits)
+        parts = (bits[start : start + rows] for start in range(0, len(bits), rows))
+        found = [from_table(counts_of(part, num_qubits) / shots, group) for part in parts]
     else:
         side_by_side = in_threads if shots * group.num_terms >= _WORTH_THREADS else map
         found = list(side_by_side(lambda row: _from_signs(words_of_bits(row), group), list(bits)))
-    means, second = (np.array(part) for part in zip(*found, strict=True))
+    means, second = (np.concatenate(part) for part in zip(*found, strict=True))
     return means, second
+
+
+def counts_of(bits: NDArray[np.uint8], num_qubits: int) -> NDArray[np.int64]:
+    """Return how often every bit string came, shape (measured, 2^N), of shots (measured, shots, bytes)."""
+    measured, shots, size = *bits.shape[:2], 1 << num_qubits
+    first = np.repeat(np.arange(measured) * size, shots)
+    places = words_of_bits(bits.reshape(-1, bits.shape[2]))[0].astype(np.int64) + first
+    return np.bincount(places, minlength=measured * size).reshape(measured, size)
 
 
 def _fits_a_table(num_qubits: int, shots: int, group: CommutingGroup) -> bool:
@@ -80,7 +89,7 @@ def from_table(frequencies: NDArray, group: CommutingGroup) -> tuple[NDArray, ND
 
 
 def _from_signs(words: NDArray, group: CommutingGroup) -> tuple[NDArray, NDArray]:
-    """Return means and second moments from signs of every shot, for registers too wide for a table.
+    """Return means and second moments of one state from signs of every shot, for registers too wide for a table.
 
     The bits have shape (words, shots), 64 bits a word. Few shots are summed at a time: float32 holds the sums exactly,
     in products small enough for one thread (see `transforms`).
@@ -92,7 +101,7 @@ def _from_signs(words: NDArray, group: CommutingGroup) -> tuple[NDArray, NDArray
     for start in range(0, shots, few):
         part = signs[:, start : start + few]
         second += part @ part.T
-    return means, second / shots
+    return means[None], second[None] / shots
 
 
 def signs_of(words: NDArray, group: CommutingGroup) -> NDArray[np.float32]:

@@ -128,7 +128,8 @@ def _cut_masks(masks: tuple[int, ...], qubits: tuple[int, ...]) -> NDArray[np.in
     return np.array([cut_mask(mask, qubits) for mask in masks], dtype=np.int64)
 
 
+@lru_cache(maxsize=1024)
 def _cut(group: CommutingGroup, qubits: tuple[int, ...]) -> CommutingGroup:
-    """Return the group of a part, whose basis is needed only."""
+    """Return the group of a part, whose basis is needed only; cached as the masks are."""
     basis = cut_basis(local_basis_of(group, "states of unconnected parts"), qubits)
     return CommutingGroup(name=group.name, basis=basis, masks=())
