@@ -57,5 +57,7 @@ def blocks_of(groups: Sequence[AnyGroup], per_term: NDArray) -> Iterator[tuple[A
         groups: Groups.
         per_term: Shape (..., terms), terms numbered group after group.
     """
-    ends = np.cumsum([group.num_terms for group in groups])
-    return zip(groups, np.split(per_term, ends[:-1], axis=-1), strict=True)
+    end = 0
+    for group in groups:
+        start, end = end, end + group.num_terms
+        yield group, per_term[..., start:end]

@@ -306,9 +306,18 @@ def _controller() -> Any:
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Limit linear algebra to one thread, for the same rounding and no waiting; needs threadpoolctl."""
+    several = [(library, count) for library in _blas_libraries() if (count := library.num_threads) != 1]
+    for library, _ in several:
+        library.set_num_threads(1)
+    try:
+        yield
+    finally:
+        for library, count in several:
+            library.set_num_threads(count)
+
+
+@cache
+def _blas_libraries() -> list[Any]:
+    """Return threadpoolctl's handles of the libraries; found once, because a step of a training asks several times."""
     controller = _controller()
-    if controller is None:
-        yield
-        return
-    with controller.limit(limits=1, user_api="blas"):
-        yield
+    return [] if controller is None else controller.select(user_api="blas").lib_controllers

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isclose
 
 import numpy as np
 from numpy.typing import NDArray
@@ -226,8 +227,10 @@ def _expectation(moments: StateMoments, coefficients: NDArray) -> Curve:
 
 def _energies(family: HamiltonianFamily, moments: StateMoments, report: ConvergenceReport) -> Curve:
     """F(beta) from the solver where known, otherwise from the measured means of all groups."""
-    measured = _expectation(moments, family.coefficients())
     known = np.isfinite(report.energies)
+    if known.all():
+        return Curve(report.energies, np.zeros_like(report.energies))
+    measured = _expectation(moments, family.coefficients())
     return Curve(np.where(known, report.energies, measured.values), np.where(known, 0.0, measured.variances))
 
 
@@ -240,8 +243,7 @@ def _gap_and_weyl(gaps: NDArray, ranges: NDArray) -> dict[str, float]:
 
 
 def _phase(betas: NDArray, beta: float) -> int | None:
-    where = np.flatnonzero(np.isclose(betas, beta, rtol=1e-9, atol=0.0))
-    return int(where[0]) if where.size else None
+    return next((phase for phase, own in enumerate(betas.tolist()) if isclose(own, beta, rel_tol=1e-9)), None)
 
 
 def _susceptibility(betas: NDArray, cost: Curve, sizes: NDArray) -> dict[str, float]:

@@ -55,7 +55,7 @@ class TermJacobian:
 
     def _pairs(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return all ordered pairs of entries that belong to one weight."""
-        if len(np.unique(self.weight)) == len(self.weight):
+        if _all_different(self.weight):
             every = np.arange(len(self.weight))
             return every, every
         order = np.argsort(self.weight, kind="stable")
@@ -67,11 +67,15 @@ class TermJacobian:
 
     def _collect(self, weight: NDArray[np.int64], values: NDArray) -> NDArray:
         summed = np.zeros((values.shape[0], self.num_weights))
-        if len(np.unique(weight)) == len(weight):
+        if _all_different(weight):
             summed[:, weight] = values
         else:
             np.add.at(summed.T, weight, values.T)
         return summed
+
+
+def _all_different(weight: NDArray[np.int64]) -> bool:
+    return bool(np.bincount(weight).max(initial=0) <= 1)
 
 
 class Network(Protocol):

@@ -9,10 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+_ZERO = bytes(8)  # of a double; bytes make arrays read-only
+
 
 def no_covariance(shape: tuple[int, ...]) -> NDArray[np.float64]:
     """Return the covariance of exact means of shape (..., terms): read-only zeros of shape (..., terms, terms)."""
-    return np.broadcast_to(np.zeros(()), (*shape, shape[-1]))
+    return np.ndarray((*shape, shape[-1]), buffer=_ZERO, strides=(0,) * (len(shape) + 1))
 
 
 def is_none(covariance: NDArray) -> bool:

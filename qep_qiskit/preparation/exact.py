@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar, Literal
 
@@ -89,7 +89,10 @@ class ExactPreparation:
             start: Its free states are reused; Lanczos starts from them.
         """
         if self.splits(family.paulis):
-            return prepare_parts(self._of_part.prepare, family, start)
+            return prepare_parts(self._prepare_whole, family, start)
+        return self._prepare_whole(family, start)
+
+    def _prepare_whole(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         known = start.free if isinstance(start.free, VectorStates) else None
         if self.level > 0:
             free = self.solve(family.paulis, family.free) if known is None else known
@@ -110,18 +113,19 @@ class ExactPreparation:
             return False
         return len(components(tuple(groups))) > 1
 
-    @property
-    def _of_part(self) -> ExactPreparation:
-        return replace(self, solver="auto")
-
     def _report(self, family: HamiltonianFamily, states: VectorStates, free: VectorStates | None) -> ConvergenceReport:
-        report, is_lowest = ConvergenceReport.silent(family), self.level == 0
-        shape = report.energies.shape
+        shape, is_lowest = (family.num_samples, len(family.betas)), self.level == 0
+        unknown = overlaps = np.full(shape, np.nan)
         if free is not None:
-            grid = states.vectors.reshape(*shape, -1)
-            report = replace(report, overlaps=np.abs(np.einsum("sx,spx->sp", free.vectors.conj(), grid)) ** 2)
-        energies, gaps = states.energies.reshape(shape), states.gaps.reshape(shape)
-        return replace(report, energies=energies, gaps=gaps, minima=is_lowest, lowest=is_lowest)
+            overlaps = np.abs(np.einsum("sx,spx->sp", free.vectors.conj(), states.vectors.reshape(*shape, -1))) ** 2
+        return ConvergenceReport(
+            energies=states.energies.reshape(shape),
+            gaps=states.gaps.reshape(shape),
+            residuals=unknown,
+            overlaps=overlaps,
+            minima=is_lowest,
+            lowest=is_lowest,
+        )
 
     def _ground_states(self, family: HamiltonianFamily, free: VectorStates | None) -> VectorStates:
         """Return the ground states of all rows; free states that are already known are reused."""
@@ -244,7 +248,7 @@ class ExactPreparation:
         def means(part: Component) -> NDArray:
             own = family_of(part, family)
             free = PreparationResult(states=part_of[part.qubits], report=ConvergenceReport.silent(own))
-            return self._of_part.complex_means(own, free, betas)
+            return self.complex_means(own, free, betas)
 
         return by_parts(family.paulis, (family.num_samples, len(betas)), means)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Protocol, TypeVar
 
 import numpy as np
@@ -63,6 +64,9 @@ class HamiltonianFamily:
     finest: float | None = None
 
     def __post_init__(self) -> None:
+        with np.errstate(all="ignore"):
+            if self.betas.size and np.isfinite(self.coefficients()).all():
+                return  # so are H, C and the nudges, which a line for each is for
         check_finite(self.betas, lambda _: "beta: a nudge")
         for name, coefficients in (("H", self.free), ("C", self.nudge)):
             check_finite(coefficients, lambda sample, term, name=name: f"{name}: {self._of(sample, term)}")
@@ -102,8 +106,8 @@ class HamiltonianFamily:
     @property
     def smallest_nudge(self) -> float:
         """The smallest difference between two nudges, or to zero for a single one; zero where there is no nudge."""
-        points = np.unique(self.betas) if len(self.betas) > 1 else np.union1d(self.betas, [0.0])
-        return float(np.diff(points).min()) if len(points) > 1 else 0.0
+        points = sorted({*self.betas.tolist(), *(() if len(self.betas) > 1 else (0.0,))})
+        return min((above - below for below, above in pairwise(points)), default=0.0)
 
     @property
     def num_samples(self) -> int:
