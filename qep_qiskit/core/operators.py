@@ -299,7 +299,11 @@ class CommutingGroup:
             Shape (..., terms).
         """
         rotated = self.basis.rotate(states)
-        return self.in_frame(walsh_hadamard((rotated * rotated.conj()).real)[..., list(self.masks)])
+        return self.means_of((rotated * rotated.conj()).real)
+
+    def means_of(self, probabilities: NDArray) -> NDArray:
+        """Return means of all terms, shape (..., terms), from probabilities in the rotated basis, (..., 2^N)."""
+        return self.in_frame(walsh_hadamard(probabilities)[..., list(self.masks)])
 
 
 @lru_cache(maxsize=256)

@@ -114,8 +114,10 @@ class WarningLog:
 
     def add(self, found: WarningCount) -> None:
         """Count one warning, or that nothing was found."""
-        known = self.counts.setdefault((found.kind, found.text), WarningCount(kind=found.kind, text=found.text))
-        known.add(found)
+        key = found.kind, found.text
+        if key not in self.counts:
+            self.counts[key] = WarningCount(kind=found.kind, text=found.text)
+        self.counts[key].add(found)
 
     def merge(self, later: WarningLog, *, step: int | None = None, epoch: int = 0) -> None:
         """Count all warnings of a later log.
@@ -205,25 +207,28 @@ def warn(
         once: It is about a run as a whole, such as its device: the run counts it once, however often it is given.
         quiet: Only count it; the summary of the run reports it.
     """
+    counting, kind = _counting.get(), category.__name__
+    if not affected:
+        if counting is not None:
+            counting.log.add(WarningCount(kind=kind, text=text, of=of))
+        return
     warning = category(text, detail, severity)
-    counting = _counting.get()
-    kind = category.__name__
     if counting is not None:
-        found = WarningCount(kind=kind, text=text, of=of)
-        if affected:
-            found = replace(
-                found,
-                severity=warning.severity,
-                detail=detail,
-                times=1,
-                affected=affected,
-                once=once,
-                quiet=quiet,
-            )
+        found = WarningCount(
+            kind=kind,
+            text=text,
+            of=of,
+            severity=warning.severity,
+            detail=detail,
+            times=1,
+            affected=affected,
+            once=once,
+            quiet=quiet,
+        )
         counting.log.add(found)
         if (kind, text) in counting.shown:
             return
-    if not affected or quiet:
+    if quiet:
         return
     if counting is not None:
         counting.shown.add((kind, text))

@@ -39,19 +39,10 @@ def wanted_phases(
     wanted = {g: [p for p in used if betas[p] != 0.0 or g not in known] for g in plan.serving(jacobian.term)}
     for g in plan.groups_measuring(hamiltonian.cost_terms_of_phases):
         wanted[g] = sorted({*wanted.get(g, []), *cost_phases(betas)})
-    if signals and not plan.of_entries:
-        for g in _of_responses(hamiltonian, plan) - set(wanted):
+    if signals and not plan.of_entries:  # the response to error signals, for error bars: one phase is enough
+        for g in set(plan.serving(hamiltonian.responding_terms)) - set(wanted):
             wanted[g] = [min(used, key=lambda p: abs(betas[p]))]
     return wanted
-
-
-def _of_responses(hamiltonian: NudgedHamiltonian, plan: MeasurementPlan) -> set[int]:
-    """Groups with weights from which the response to error signals is expected, for error bars: one phase is enough."""
-    anticommuting = hamiltonian.anticommuting_with_outputs
-    if anticommuting is None:
-        return set()
-    terms = np.intersect1d(np.flatnonzero(anticommuting.any(axis=0)), hamiltonian.trained_terms)
-    return set(plan.serving(terms))
 
 
 def cost_phases(betas: NDArray) -> list[int]:
@@ -118,7 +109,7 @@ def without_frozen_groups(
         hamiltonian: Network and cost; all derivatives are returned where it trains no weight.
     """
     trained = hamiltonian.network.layout.trainable()[jacobian.weight]
-    if not trained.any():
+    if trained.all() or not trained.any():
         return jacobian
     serving = {*plan.serving(jacobian.term[trained]), *plan.groups_measuring(hamiltonian.measured_terms)}
     others = [where for g, where in enumerate(plan.estimates) if g not in serving]

@@ -42,17 +42,18 @@ class Evaluation:
     usage: Usage = field(default_factory=Usage)
 
 
-def count_correct(cost: Cost, outputs: NDArray | None, data: Dataset) -> float:
+def count_correct(cost: Cost, outputs: NDArray | None, data: Dataset, rows: NDArray | slice = slice(None)) -> float:
     """Return the number of samples whose outputs decode to their label; NaN where there are no outputs or no labels.
 
     Args:
         cost: Says whether outputs decode to labels.
         outputs: Expectations of the outputs, shape (samples, outputs), or None.
         data: Samples with labels.
+        rows: Which of them the outputs are of.
     """
     if outputs is None or data.labels is None or not data.classes or not cost.decodes_classes:
         return float("nan")
-    return float(np.sum(decode(cost.predictions(outputs), len(data.classes)) == data.labels))
+    return float(np.sum(decode(cost.predictions(outputs), len(data.classes)) == data.labels[rows]))
 
 
 def evaluate(
@@ -135,10 +136,10 @@ def evaluation(
     # All parts share the calibration that the first one measures.
     queue = Queue((of_part(number, rows) for number, rows in enumerate(parts)), ahead=estimator.mitigation is None)
     for rows in parts:
-        part, found = data.take(rows), (yield from queue.next_result())
+        found = yield from queue.next_result()
         for name, array in found.prepared_states.warm_start.items():
             kept.setdefault(name, []).append(array)
-        correct = count_correct(cost, found.outputs, part) if with_cost else np.nan
+        correct = count_correct(cost, found.outputs, data, rows) if with_cost else np.nan
         if not as_whole:
             tally.add(found.cost.values, found.cost.variances, correct)
         if found.outputs is not None and found.output_covariance is not None:

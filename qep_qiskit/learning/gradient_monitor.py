@@ -264,7 +264,8 @@ def _threshold(estimate: GradientEstimate) -> str:
 
 def _noise_of(estimate: GradientEstimate, trainable: NDArray) -> float:
     """Expected squared length by noise alone; unknown variances count as zero."""
-    return float(np.nan_to_num(np.maximum(estimate.variance[trainable], 0.0)).sum())
+    variance = estimate.variance[trainable]
+    return float(np.where(variance > 0.0, variance, 0.0).sum())
 
 
 def _is_lost(gradient: NDArray, noise: float) -> bool:

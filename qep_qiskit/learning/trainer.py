@@ -281,12 +281,12 @@ class Trainer:
             callback.on_pilot(self, record)
 
     def _step(self, rows: NDArray[np.int64]) -> None:
-        state, batch = self.state, self.task.train.take(rows)
+        state, data = self.state, self.task.train
         calibrations = dict(state.calibrations)  # a copy: the state changes only when the step is complete
         of_step = GradientBatch(
             weights=state.weights,
-            inputs=batch.inputs,
-            targets=batch.targets,
+            inputs=data.inputs[rows],
+            targets=data.targets[rows],
             key=RequestKey("train", state.step),
             warm_start={name: array[rows] for name, array in state.warm_starts.items()},
             calibrations=calibrations,
@@ -311,8 +311,8 @@ class Trainer:
             check_moved(weights, self._layout)
         state.weights, state.optimizer_state = weights, optimizer_state
         state.calibrations, state.monitor, state.scatter = calibrations, monitor, scatter
-        store_warm_start(state.warm_starts, self.task.train.num_samples, rows, estimate.warm_start)
-        correct = count_correct(self.estimator.hamiltonian.cost, estimate.outputs, batch)
+        store_warm_start(state.warm_starts, data.num_samples, rows, estimate.warm_start)
+        correct = count_correct(self.estimator.hamiltonian.cost, estimate.outputs, data, rows)
         state.tally.add(estimate.cost.values, estimate.cost.variances, correct)
         state.step += 1
         state.batch += 1

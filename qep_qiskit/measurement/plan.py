@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,7 @@ from qep_qiskit.outcomes import is_none, no_covariance
 
 
 @short_repr
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class MeasurementPlan:
     """Choose shared shot batches, and what their means estimate.
 
@@ -58,11 +58,11 @@ class MeasurementPlan:
     def serving(self, terms: NDArray) -> list[int]:
         """Return indices of the groups that measure any of the given terms."""
         wanted = set(terms.tolist())
-        return [g for g, own in enumerate(self._terms_of_groups()) if not wanted.isdisjoint(own)]
+        return [g for g, own in enumerate(self._terms_of_groups) if not wanted.isdisjoint(own)]
 
     def groups_measuring(self, terms: NDArray) -> list[int]:
         """Return indices of few groups that together measure all given terms."""
-        remaining, chosen, of_groups = set(terms.tolist()), [], self._terms_of_groups()
+        remaining, chosen, of_groups = set(terms.tolist()), [], self._terms_of_groups
         while remaining:
             counts = [len(remaining & own) for own in of_groups]
             if max(counts) == 0:
@@ -71,9 +71,15 @@ class MeasurementPlan:
             remaining -= of_groups[chosen[-1]]
         return sorted(chosen)
 
+    @cached_property
     def _terms_of_groups(self) -> list[set[int]]:
         """Return the terms that every group measures: sets, because steps of small networks ask many times."""
         return [set(self.terms[where].tolist()) for where in self.estimates]
+
+    @cached_property
+    def _is_of_terms(self) -> bool:
+        """Return whether the estimates are the terms, one of each in their order."""
+        return not self.of_entries and np.array_equal(self.terms, np.arange(self.num_estimates))
 
     def averaging(self, known: NDArray, num_terms: int) -> NDArray[np.float64]:
         """Return the mean over known estimates as a matrix, shape (terms, known estimates).
@@ -99,6 +105,8 @@ class MeasurementPlan:
 
     def jacobian(self, jacobian: TermJacobian) -> TermJacobian:
         """Return d(coefficient)/d(weight), with estimates in place of terms."""
+        if self._is_of_terms:
+            return jacobian
         if self.of_entries:
             entry, estimate = (np.arange(len(jacobian.term)),) * 2
         else:
@@ -141,9 +149,14 @@ class MeasurementPlan:
 
 def shared_plan(groups: Sequence[Group]) -> MeasurementPlan:
     """Return one shared batch for every commuting group of the Hamiltonian."""
+    return _shared_plan(tuple(groups))
+
+
+@lru_cache(maxsize=64)
+def _shared_plan(groups: tuple[Group, ...]) -> MeasurementPlan:
     terms = np.arange(sum(group.num_terms for group in groups))
     estimates = tuple(own for _, own in blocks_of(groups, terms))
-    return MeasurementPlan(groups=tuple(groups), estimates=estimates, terms=terms)
+    return MeasurementPlan(groups=groups, estimates=estimates, terms=terms)
 
 
 @cache

@@ -109,9 +109,9 @@ class CheckedLoss:
         if found.dtype.kind not in "fiu":
             raise NetworkError(f"loss: {what} of '{self.name}': expected real numbers, got {found.dtype}")
         found = found.astype(np.float64)
-        finite = np.isfinite(found.reshape(len(found) if shape else 1, -1)).all(axis=1)
+        finite = np.isfinite(found)
         if not finite.all():
-            sample = int(np.argmin(finite))
+            sample = int(np.argmin(finite.reshape(len(found) if shape else 1, -1).all(axis=1)))
             raise NetworkError(
                 f"loss: {what} of '{self.name}' is not finite for sample {sample} (outputs "
                 f"{_numbers(outputs[sample])}, targets {_numbers(targets[sample])}); a loss must be finite wherever "

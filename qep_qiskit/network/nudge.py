@@ -181,6 +181,14 @@ class NudgedHamiltonian:
             return None
         return np.array([[not terms[shown].commutes_with(one) for one in terms] for shown in self.output_strings])
 
+    @cached_property
+    def responding_terms(self) -> NDArray[np.int64]:
+        """Indices of the trained terms that anticommute with an output; none where terms are not Pauli strings."""
+        anticommuting = self.anticommuting_with_outputs
+        if anticommuting is None:
+            return np.zeros(0, dtype=np.int64)
+        return np.intersect1d(np.flatnonzero(anticommuting.any(axis=0)), self.trained_terms)
+
     def means_of_single_terms(self, outputs: NDArray) -> tuple[NDArray, NDArray]:
         """Return <P> and c of outputs a + c P of one Pauli string, shapes (samples, outputs) and (outputs,).
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -211,7 +212,7 @@ def final_weights(named: Mapping[str, Any]) -> dict[str, float]:
 
 
 @short_repr
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WeightLayout:
     """All weights of a network as one vector, block after block.
 
@@ -225,12 +226,12 @@ class WeightLayout:
 
     blocks: tuple[WeightBlock, ...]
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """Names of all weights, shape (weights,)."""
         return tuple(name for block in self.blocks for name in block.names)
 
-    @property
+    @cached_property
     def num_weights(self) -> int:
         """Number of weights."""
         return sum(len(block.names) for block in self.blocks)
@@ -265,14 +266,22 @@ class WeightLayout:
         return np.concatenate([block.initial(seeds) for block in self.blocks])
 
     def trainable(self) -> NDArray[np.bool_]:
-        """Return a mask of the weights that are trained, shape (weights,)."""
-        return np.concatenate([block.trainable() for block in self.blocks])
+        """Return a mask of the weights that are trained, shape (weights,), read-only."""
+        return self._trainable
 
     def bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return lower and upper bounds, each of shape (weights,)."""
+        """Return lower and upper bounds, each of shape (weights,), read-only."""
+        return self._bounds
+
+    @cached_property
+    def _trainable(self) -> NDArray[np.bool_]:
+        return _read_only(np.concatenate([block.trainable() for block in self.blocks]))
+
+    @cached_property
+    def _bounds(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         lower = np.concatenate([np.full(len(block.names), block.start.lower) for block in self.blocks])
         upper = np.concatenate([np.full(len(block.names), block.start.upper) for block in self.blocks])
-        return lower, upper
+        return _read_only(lower), _read_only(upper)
 
     def index_of(self, weight: int | str) -> int:
         """Return the index of a weight in the vector.
@@ -316,3 +325,8 @@ class WeightLayout:
                 return slice(start, start + len(block.names))
             start += len(block.names)
         return slice(start, start)
+
+
+def _read_only(array: NDArray) -> NDArray:
+    array.flags.writeable = False
+    return array

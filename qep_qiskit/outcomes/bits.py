@@ -99,6 +99,17 @@ class Distribution(BitOutcomes):
         size = self._num_qubits
         return self.weights @ (np.arange(1 << size)[:, None] >> np.arange(size) & 1) / (self.shots or 1)
 
+    def moments(self, group: CommutingGroup, errors: ReadoutErrorModel | None = None) -> GroupMoments:
+        """Return means and covariance; exact probabilities have means alone.
+
+        Args:
+            group: The group that was measured.
+            errors: Readout errors to correct, or None.
+        """
+        if self.shots is None and errors is None:
+            return GroupMoments.exact(group.means_of(self.weights))
+        return BitOutcomes.moments(self, group, errors)
+
     def _second_moments(self, group: CommutingGroup, signs: NDArray | None) -> tuple[NDArray, NDArray]:
         if signs is None:
             return from_table(self._frequencies, group)

@@ -130,11 +130,10 @@ class ExactPreparation:
     def _ground_states(self, family: HamiltonianFamily, free: VectorStates | None) -> VectorStates:
         """Return the ground states of all rows; free states that are already known are reused."""
         if free is None or 0.0 not in family.betas:
-            near = None if free is None else np.repeat(free.vectors, len(family.betas), axis=0)
-            return self.solve(family.paulis, family.rows(), near=near)
+            return self.solve(family.paulis, family.rows(), near=self._near(free, len(family.betas)))
         shape = (family.num_samples, len(family.betas))
         nudged = family.betas != 0.0
-        near = np.repeat(free.vectors, nudged.sum(), axis=0)
+        near = self._near(free, int(nudged.sum()))
         rows = family.coefficients()[:, nudged].reshape(-1, family.free.shape[1])
         solved = self.solve(family.paulis, rows, near=near) if nudged.any() else None
 
@@ -147,6 +146,12 @@ class ExactPreparation:
             return whole.reshape(-1, *known.shape[1:])
 
         return VectorStates(vectors=filled("vectors"), energies=filled("energies"), gaps=filled("gaps"))
+
+    def _near(self, free: VectorStates | None, phases: int) -> NDArray | None:
+        """Return initial states of Lanczos, those of every phase of a sample after each other."""
+        if free is None or self._is_dense(free.num_qubits):
+            return None
+        return np.repeat(free.vectors, phases, axis=0)
 
     def solve(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, *, near: NDArray | None = None

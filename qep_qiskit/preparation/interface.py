@@ -128,8 +128,10 @@ class HamiltonianFamily:
         Args:
             states: States of all samples and phases, ordered as `rows`.
         """
-        free = np.flatnonzero(self.betas == 0.0)
-        return states.rows(np.arange(self.num_samples) * len(self.betas) + free[0]) if free.size else None
+        free, phases = np.flatnonzero(self.betas == 0.0), len(self.betas)
+        if not free.size or phases == 1:
+            return states if free.size else None
+        return states.rows(np.arange(self.num_samples) * phases + free[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -205,6 +207,8 @@ class ConvergenceReport:
             used: Indices of the known phases among all.
             num_phases: Number of all phases.
         """
+        if len(used) == num_phases:
+            return self
 
         def wider(known: NDArray) -> NDArray:
             whole = np.full((len(known), num_phases), np.nan)
