@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.budget.problem import GradientProblem, true_gradient
-from qep_qiskit.config import Experiment, build, check_config, has_certain_outcomes
+from qep_qiskit.config import Experiment, build, check_config
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.learning.contrast import NUDGELESS
+from qep_qiskit.preparation import has_certain_outcomes
 from qep_qiskit.tasks import Task
 
 _PLACEHOLDER_SHOTS = 1000

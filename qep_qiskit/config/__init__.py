@@ -1,6 +1,6 @@
 """Configuration files: the schema, the loader, and the construction of the objects they describe."""
 
-from qep_qiskit.config.experiment import Experiment, build, from_file, has_certain_outcomes
+from qep_qiskit.config.experiment import Experiment, build, from_file
 from qep_qiskit.config.load import check_config, load_config
 from qep_qiskit.config.schema import Config
 
@@ -10,6 +10,5 @@ __all__ = [
     "build",
     "check_config",
     "from_file",
-    "has_certain_outcomes",
     "load_config",
 ]

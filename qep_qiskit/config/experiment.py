@@ -35,11 +35,11 @@ from qep_qiskit.learning import (
     TrainingState,
 )
 from qep_qiskit.learning.estimators import estimator_of
-from qep_qiskit.learning.task_check import check_task, warn_of_inputs
+from qep_qiskit.learning.task_check import check_task, warn_of_certain_outputs, warn_of_inputs
 from qep_qiskit.network import Network
 from qep_qiskit.network.cost_interface import Cost
 from qep_qiskit.network.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import AnnealerPreparation, AnnealingPreparation, ExactSearch, Preparation
+from qep_qiskit.preparation import has_certain_outcomes
 from qep_qiskit.tasks import Task
 
 
@@ -243,6 +243,7 @@ def _built(config: Config, task: Task | None, *, simulates: bool) -> Experiment:
     _refuse_certainty(experiment)
     _warn_about(experiment)
     warn_of_inputs(hamiltonian, network.layout.initial(seeds), task.train.inputs)
+    warn_of_certain_outputs(estimator, task.train.targets)
     return experiment
 
 
@@ -259,13 +260,6 @@ def _network(config: Config, task: Task, seeds: Seeds) -> Network:
 
 def _check_memory(config: Config, num_qubits: int) -> None:
     config.preparation.check_memory(num_qubits, config.execution, is_classical=config.network.is_classical)
-
-
-def has_certain_outcomes(preparation: Preparation) -> bool:
-    """Return whether states are classical spin configurations, for which every shot gives the same result."""
-    if isinstance(preparation, AnnealerPreparation):
-        return preparation.answer == "lowest"
-    return isinstance(preparation, ExactSearch | AnnealingPreparation)
 
 
 def _refuse_decay_without_rate(config: Config) -> None:

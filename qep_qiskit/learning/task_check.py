@@ -8,10 +8,15 @@ from numpy.typing import NDArray
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import DataError, UnreachableTargetWarning, UnscaledInputsWarning
 from qep_qiskit.core.warning_log import warn
+from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.network.cost import LossOnExpectations
+from qep_qiskit.network.losses import CrossEntropy, SquaredError
 from qep_qiskit.network.nudge import NudgedHamiltonian
+from qep_qiskit.preparation import has_certain_outcomes
 from qep_qiskit.tasks import Task
 
 _LARGE = 100.0
+_ROUNDING = 1e-9
 
 
 def check_task(hamiltonian: NudgedHamiltonian, task: Task) -> None:
@@ -68,6 +73,37 @@ def warn_of_inputs(hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDA
         detail=f"inputs up to {np.abs(inputs).max():.4g} give terms {ratio.max():.3g} times as large as all others",
         affected=int(np.count_nonzero(ratio > _LARGE)),
         of=len(inputs),
+        once=True,
+    )
+
+
+def warn_of_certain_outputs(estimator: GradientEstimator, targets: NDArray) -> None:
+    """Warn of error signals that pull right outputs back, where outputs are spins that are +1 or -1 for certain.
+
+    An expectation that has passed its target shall come back; a certain spin cannot stop between its two values, and
+    turns to the wrong one where the nudge is stronger than its field.
+
+    Args:
+        estimator: Problem and preparation.
+        targets: Shape (samples, targets).
+    """
+    hamiltonian, cost = estimator.hamiltonian, estimator.hamiltonian.cost
+    if not (isinstance(cost, LossOnExpectations) and isinstance(cost.loss, SquaredError | CrossEntropy)):
+        return
+    middle = np.zeros((len(targets), cost.num_outputs)) + cost.output_map()[1]
+    sizes = np.abs(hamiltonian.means_of_single_terms(middle)[1])
+    if not (has_certain_outcomes(estimator.preparation) and sizes.all()):
+        return
+    outward = -np.sign(cost.signals(middle, targets))
+    back = outward * cost.signals(middle + outward * sizes, targets)
+    warn(
+        UnreachableTargetWarning,
+        "outputs are spins of certain value, +1 or -1, and the loss is lowest between, so that right outputs are "
+        "pulled back and may turn over; set task.amplitude = 1, with the cross-entropy cost.label_smoothing = 0, or "
+        "take spins whose expectations vary (network.kind = 'ising', preparation.kind = 'thermal')",
+        detail=f"error signals of right outputs up to {back.max(initial=0.0):.3g}",
+        affected=int(np.count_nonzero((back > _ROUNDING).any(axis=1))),
+        of=len(targets),
         once=True,
     )
 

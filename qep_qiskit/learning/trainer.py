@@ -37,7 +37,7 @@ from qep_qiskit.learning.run_progress import RunProgress
 from qep_qiskit.learning.shot_schedule import ShotSchedule, StepShots
 from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.learning.step_check import check_estimate, check_moved, naming_step
-from qep_qiskit.learning.task_check import check_task, warn_of_inputs
+from qep_qiskit.learning.task_check import check_task, warn_of_certain_outputs, warn_of_inputs
 from qep_qiskit.learning.training_settings import TrainingSettings
 from qep_qiskit.learning.update import UpdateRule
 from qep_qiskit.learning.warm_starts import store_warm_start
@@ -130,6 +130,7 @@ class Trainer:
         if not self.task_is_checked:
             check_task(self.estimator.hamiltonian, self.task)
             warn_of_inputs(self.estimator.hamiltonian, self.state.initial_weights, self.task.train.inputs)
+            warn_of_certain_outputs(self.estimator, self.task.train.targets)
         self._resumed_at, self._resumed_seconds = time.monotonic(), self.state.seconds
 
     @property

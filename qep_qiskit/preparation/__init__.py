@@ -2,6 +2,7 @@
 
 from qep_qiskit.preparation.adiabatic import AdiabaticPreparation as AdiabaticPreparation
 from qep_qiskit.preparation.annealer import AnnealerPreparation as AnnealerPreparation
+from qep_qiskit.preparation.annealer import has_certain_outcomes as has_certain_outcomes
 from qep_qiskit.preparation.annealing import AnnealingPreparation as AnnealingPreparation
 from qep_qiskit.preparation.ansaetze import Ansatz as Ansatz
 from qep_qiskit.preparation.ansaetze import FixedAnsatz as FixedAnsatz

@@ -20,8 +20,15 @@ from qep_qiskit.core.limits import Count, Fraction, Positive, check_limits
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.outcomes.known_states import SpinConfigurations, SpinReads
-from qep_qiskit.preparation.classical import warn_of_ties
-from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
+from qep_qiskit.preparation.annealing import AnnealingPreparation
+from qep_qiskit.preparation.classical import ExactSearch, warn_of_ties
+from qep_qiskit.preparation.interface import (
+    ConvergenceReport,
+    HamiltonianFamily,
+    Preparation,
+    PreparationResult,
+    WarmStart,
+)
 from qep_qiskit.preparation.ising_problems import CouplerLimits, IsingTerms
 from qep_qiskit.preparation.ocean import IsingSampler, offline_sampler, require_ocean
 
@@ -326,3 +333,10 @@ def _beginning(sampler: IsingSampler, begin: NDArray[np.int8] | None) -> dict[st
         "anneal_schedule": _REVERSE,
         "reinitialize_state": True,
     }
+
+
+def has_certain_outcomes(preparation: Preparation) -> bool:
+    """Return whether states are classical spin configurations, for which every shot gives the same result."""
+    if isinstance(preparation, AnnealerPreparation):
+        return preparation.answer == "lowest"
+    return isinstance(preparation, ExactSearch | AnnealingPreparation)

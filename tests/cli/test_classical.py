@@ -6,14 +6,14 @@ import re
 import numpy as np
 import pytest
 
-CLASSICAL = "network.kind='classical_ising'"
+CLASSICAL, WHOLE = "network.kind='classical_ising'", "task.amplitude=1.0"
 ANNEALER, OCEAN = "preparation={kind='annealer'}", "execution.backend='ocean:exact'"
 THERMAL = "preparation={kind='thermal', temperature=0.5}"
 FLUCTUATIONS = "contrast.kind='fluctuations'"
 WAYS = {
-    "search": (CLASSICAL,),
-    "annealing": (CLASSICAL, "preparation={kind='annealing', sweeps=20}"),
-    "annealer": (CLASSICAL, ANNEALER, "execution.backend='ocean:simulated_annealing'"),
+    "search": (CLASSICAL, WHOLE),
+    "annealing": (CLASSICAL, WHOLE, "preparation={kind='annealing', sweeps=20}"),
+    "annealer": (CLASSICAL, WHOLE, ANNEALER, "execution.backend='ocean:simulated_annealing'"),
     "all reads": (
         CLASSICAL,
         "preparation={kind='annealer', answer='mean', reads=5, cold_temperature=0.5}",
@@ -98,7 +98,7 @@ def test_one_key_changes_the_network(qep, here):
 
 
 def test_fields_of_a_classical_network_are_told_to_be_unused(qep, here, settings):
-    result = qep("train", "exact.toml", *settings(CLASSICAL, "network.fields.mean=2.0"), "--out", "run")
+    result = qep("train", "exact.toml", *settings(CLASSICAL, WHOLE, "network.fields.mean=2.0"), "--out", "run")
     assert result.code == 0
     assert "network.fields: a classical network has no transverse fields; the section is not used" in result.err
     assert result.err.count("\n") == 1

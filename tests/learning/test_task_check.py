@@ -15,6 +15,8 @@ from qep_qiskit.tasks.scaling import Scaling
 SEEDS = qep.Seeds(3)
 NETWORK = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,), inputs=qep.ClampedInputs.all_to(2, range(2)))
 KEY = RequestKey("test", 0)
+COPIES = ["network.copies=2", "cost.copies=each"]
+THERMAL = ["preparation.kind=thermal", "preparation.temperature=0.5"]
 
 
 def problem(cost):
@@ -133,3 +135,19 @@ def test_inputs_that_drown_everything_else_are_told(unit):
     with pytest.warns(UnscaledInputsWarning, match="inputs dominate the Hamiltonian") as found:
         warn_of_inputs(loss(), weights, np.array([[3.0, -2.0], [1000.0, 0.0]]))
     assert "inputs up to 1000 give terms" in found[0].message.detail
+
+
+@pytest.mark.parametrize(
+    ("pulling", "right"),
+    [
+        (["task.amplitude=0.8"], ["task.amplitude=1"]),
+        (["task.amplitude=0.8", *COPIES], ["task.amplitude=1", *COPIES]),
+        (["cost.label_smoothing=0.1", "cost.loss=cross_entropy"], ["cost.loss=cross_entropy"]),
+        (["task.amplitude=0.8", "preparation.kind=annealing"], ["task.amplitude=0.8", *THERMAL]),
+    ],
+)
+def test_right_outputs_that_are_pulled_back_are_told(pulling, right):
+    with pytest.warns(UnreachableTargetWarning, match="right outputs are pulled back") as found:
+        qep.from_file("configs/classical_ising.toml", pulling)
+    assert len(found) == 1
+    qep.from_file("configs/classical_ising.toml", right)
