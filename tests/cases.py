@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.seeds import Seeds
@@ -27,6 +28,12 @@ from qep_qiskit.network.cost import OperatorCost
 from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
+
+FAR_NUDGES = [
+    pytest.mark.filterwarnings(f"ignore::qep_qiskit.core.errors.{name}")
+    for name in ("NudgeBeyondGapWarning", "BranchJumpWarning")
+]
+"""Marks of tests whose nudges go past the gap, or whose few shots look like jumps."""
 
 SMALL_GRAPHS = {
     "edges": from_edges(3, [(0, 2), (1, 2)]),

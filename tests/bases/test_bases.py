@@ -14,12 +14,14 @@ from qep_qiskit.core.merging import merge_into_groups
 from qep_qiskit.core.operators import CommutingGroup, LocalBasis
 from qep_qiskit.core.pauli_strings import PauliString
 
-KINDS = [*REGISTERS, "Clifford on 2", "Clifford on 4"]
+KINDS = [*REGISTERS, "Clifford on 2", "Clifford on 4", "letters Z", "letters YZX", "letters XYYZ"]
 every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 @pytest.fixture
 def basis(kind, rng):
+    if kind.startswith("letters"):
+        return LocalBasis(kind.removeprefix("letters "))
     return random_clifford(int(kind[-1]), rng) if kind.startswith("Clifford") else fourier(kind)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import FAR_NUDGES
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from exact_noise import ExactNoise
 
@@ -16,10 +17,7 @@ from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast
 from qep_qiskit.measurement import run_measurements
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
-]
+pytestmark = FAR_NUDGES
 
 CONFIG = Path(__file__).parents[2] / "configs" / "antiferromagnet.toml"
 GRID = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0]

@@ -6,7 +6,7 @@ variance, the noise of error signals averaged over), so that nothing but the pil
 
 import numpy as np
 import pytest
-from cases import NO_INPUTS, half_one_plus_z, random_network
+from cases import FAR_NUDGES, NO_INPUTS, half_one_plus_z, random_network
 from chi_square import LIMIT, mean_p_value
 from exact_noise import ExactNoise, ExactSignalNoise
 
@@ -20,10 +20,7 @@ from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
-]
+pytestmark = FAR_NUDGES
 
 FIXED, GRID = 0.1, np.array([0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0])
 PILOTS = 6

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import FAR_NUDGES
 
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
@@ -27,10 +28,7 @@ def study():
     return module
 
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
-]
+pytestmark = FAR_NUDGES
 
 
 def kept(rows, slack):

@@ -271,11 +271,6 @@ def test_setting(refused, here, setting, words):
     assert words in refused("train", "exact.toml", "--set", setting)
 
 
-@pytest.mark.parametrize("text", ["network.num_spins", "=3", "a..b=3", "", "seed.x=3"])
-def test_malformed_override(refused, text):
-    assert f"--set {text.split('=')[0]}" in refused("train", "exact.toml", "--set", text)
-
-
 FULL = """
 [task]
 kind = "parity"

@@ -2,59 +2,38 @@
 
 import pytest
 
-HEAD = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
-START = HEAD + "input float[64] a;\nqubit[2] q;\n"
+START = 'OPENQASM 3.0;\ninclude "stdgates.inc";\ninput float[64] a;\nqubit[2] q;\n'
 SAMPLED = ("preparation.energies='sampled'", "preparation.optimizer='spsa'")
 
 ANSATZ_FILES = {
-    "empty": ("", "expected an OpenQASM 3 circuit, got an empty file"),
-    "words": ("not a circuit", "line 1: expected OpenQASM 3, got text that does not parse"),
+    "no text": (b"\xff\xfe\x00\x9c", "expected OpenQASM 3 text, got bytes that are not UTF-8 text"),
     "half": (START + "ry(a q;\n", "line 5: expected OpenQASM 3, got text that does not parse"),
-    "version 2": ('OPENQASM 2.0;\ninclude "qelib1.inc";\nqreg q[2];\n', "got OpenQASM 2, where all angles are numbers"),
-    "measurement": (START + "measure q;\nry(a) q;\n", "got a measurement of qubit 0 before its gate 'ry'; remove it"),
-    "division": (
-        START + "ry(1/2*a) q;\n",
-        "line 5: expected angles of real numbers, got the division of whole numbers",
+    "qubits": (
+        START.replace("[2] q", "[3] q") + "ry(a) q;\n",
+        "expected the 2 qubits of the network, got 3",
     ),
-    "reset": (START + "ry(a) q;\nreset q;\n", "line 6: expected only gates, got a reset"),
-    "loop": (START + "for uint i in [0:1] { ry(a) q[i]; }\n", "got control flow; write the gates out one by one"),
-    "no angle": (HEAD + "qubit[2] q;\nh q;\n", "expected at least one free angle, got none"),
-    "idle angle": (START.replace("qubit", "input float[64] b;\nqubit") + "ry(a) q;\n", "got 'b', on which the state"),
-    "product": (START.replace("qubit", "input float[64] b;\nqubit") + "ry(a * b) q;\n", "affine in the parameters"),
-    "qubits": (START.replace("[2] q", "[3] q") + "ry(a) q;\n", "expected the 2 qubits of the network, got 3"),
-    "no such qubit": (START + "ry(a) q[2];\n", "line 5: expected gates that Qiskit can import"),
-    "field": (START.replace(" a;", " h_0;") + "ry(h_0) q;\n", "got the parameter 'h_0' named as 'h[0]' of the network"),
-    "coupling": (START.replace(" a;", " J01;") + "ry(J01) q;\n", "got the parameter 'J01' named as 'J[0,1]'"),
-    "word": (START.replace(" a;", " Z0_Z1;") + "ry(Z0_Z1) q;\n", "named as 'Z0 Z1' of the network"),
+    "field": (START.replace(" a;", " h_0;") + "ry(h_0) q;\n", "'h_0' named as 'h[0]' of the network"),
 }
 
 
-@pytest.mark.parametrize(("text", "words"), ANSATZ_FILES.values(), ids=ANSATZ_FILES)
+@pytest.mark.parametrize(("content", "words"), ANSATZ_FILES.values(), ids=ANSATZ_FILES)
 @pytest.mark.parametrize("command", [("train",), ("gradient", "--sample", "0")], ids=lambda command: command[0])
-def test_ansatz_file(refused, here, command, text, words):
-    (here / "mine.qasm").write_text(text)
+def test_ansatz_file(refused, here, command, content, words):
+    """What else is no ansatz is in tests/ansatz."""
+    (here / "mine.qasm").write_bytes(content if isinstance(content, bytes) else content.encode())
     message = refused(*command, "vqe.toml", "--set", "preparation.ansatz={kind='file', file='mine.qasm'}")
     assert words in message
     assert f"ansatz file {here}/mine.qasm" in message
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("nothing.qasm", "nothing.qasm: expected a file that can be read, got: No such file or directory"),
-        (".", "expected a file that can be read, got: Is a directory"),
-        ("noise.qasm", "noise.qasm: expected OpenQASM 3 text, got bytes that are not UTF-8 text"),
-    ],
-)
-def test_ansatz_file_that_cannot_be_read(refused, here, name, words):
-    (here / "noise.qasm").write_bytes(b"\xff\xfe\x00\x9c")
-    assert words in refused("train", "vqe.toml", "--set", f"preparation.ansatz={{kind='file', file='{name}'}}")
 
 
 SECTION = [
     ("preparation.ansatz={kind='file'}", "preparation.ansatz.file: this key is missing"),
     ("preparation.ansatz={deepth=2}", "preparation.ansatz.deepth: unknown key; did you mean 'depth'?"),
     ("preparation.ansatz={file='a.qasm'}", "ansatz.file: does not go with kind = 'hamiltonian'; leave it out, or give"),
+    (
+        "preparation.ansatz={kind='file', file='nothing.qasm'}",
+        "nothing.qasm: expected a file that can be read, got: No such file or directory",
+    ),
     ("preparation.ansatz=3", "preparation.ansatz: expected a section of keys, got 3"),
     ("preparation.ansatz.kind='uccsd'", "expected one of 'hamiltonian', 'hardware_efficient', 'file', got 'uccsd'"),
     ("preparation.ansatz.depth=0", "preparation.ansatz.depth: expected at least 1, got 0"),
@@ -134,19 +113,13 @@ def test_optimizers_whose_package_is_missing(refused, settings, optimizer, words
     [
         ("maxiterations=3", "'spsa' has no 'maxiterations'; it takes maxiter"),
         ("fidelity='x'", "'spsa' has no 'fidelity'; it takes maxiter"),
-        ("maxiter=[3]", "preparation.options.maxiter: expected"),
+        ("maxiter=[3]", "preparation.options.maxiter: expected true or false or a number or text"),
+        ("maxiter={a=3}", "preparation.options.maxiter: expected true or false or a number or text"),
         ("maxiter=nan", "preparation.options.maxiter: expected"),
     ],
 )
 def test_option(refused, settings, option, words):
     assert words in refused("train", "vqe.toml", *settings(*SAMPLED, f"preparation.options={{{option}}}"))
-
-
-@pytest.mark.parametrize("option", ["maxiter=[3]", "maxiter={a=3}"])
-def test_option_of_no_kind(refused, settings, option):
-    message = refused("train", "vqe.toml", *settings(*SAMPLED, f"preparation.options={{{option}}}"))
-    assert "preparation.options.maxiter: expected" in message
-    assert "number" in message
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import re
 
 import numpy as np
 import pytest
+from cases import FAR_NUDGES
 
 CLASSICAL, WHOLE = "network.kind='classical_ising'", "task.amplitude=1.0"
 ANNEALER, OCEAN = "preparation={kind='annealer'}", "execution.backend='ocean:exact'"
@@ -29,10 +30,7 @@ WAYS = {
 CERTAIN = {"search", "annealing", "annealer"}
 OF_OCEAN = {"annealer", "all reads"}
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
-]
+pytestmark = FAR_NUDGES
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 import pytest
-from cases import NO_INPUTS, half_one_plus_z, random_network
+from cases import FAR_NUDGES, NO_INPUTS, half_one_plus_z, random_network
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from reference import fitted_slope, pauli_matrix
 from scipy.optimize import minimize
@@ -24,10 +24,7 @@ from qep_qiskit.network.cost import LossOnExpectations
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
-]
+pytestmark = FAR_NUDGES
 NO_TARGETS = np.zeros((1, 0))
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import SMALL_GRAPHS, random_network
+from cases import FAR_NUDGES, SMALL_GRAPHS, random_network
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from reference import expectation, ground, pauli_matrix
 
@@ -23,10 +23,7 @@ from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation
 from qep_qiskit.tasks import Dataset
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
-]
+pytestmark = FAR_NUDGES
 KEY, STEP = RequestKey("test", 0), 1e-4
 
 

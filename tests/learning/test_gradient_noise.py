@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from cases import NO_INPUTS, random_network
+from cases import FAR_NUDGES, NO_INPUTS, random_network
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from gradient_cases import CONTRASTS, exact_mean, loss_problem, operator_problem
 from reference import expectation, ground, pauli_matrix
@@ -19,10 +19,7 @@ from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
 
 # Error signals read from one or two shots are strong ones, and their nudges go past the gap.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
-]
+pytestmark = FAR_NUDGES
 
 REPEATS = 300
 STENCILS = [name for name in CONTRASTS if name != "chebyshev"]

@@ -4,7 +4,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from cases import exact_contrast
+from cases import FAR_NUDGES, exact_contrast
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from gradient_cases import loss_problem, operator_problem
 
@@ -16,10 +16,7 @@ from qep_qiskit.measurement import run_measurements
 from qep_qiskit.preparation import ExactPreparation
 
 # Ten shots look like jumps, and the outer nudges go past the gap.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
-]
+pytestmark = FAR_NUDGES
 
 BETAS = np.array([-0.6, -0.3, 0.0, 0.3, 0.6])
 STENCILS = {

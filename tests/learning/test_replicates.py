@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from cases import FAR_NUDGES
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from error_bars_study import study
 from gradient_cases import CONTRASTS, exact_mean, loss_problem, operator_problem
@@ -17,10 +18,7 @@ from qep_qiskit.learning.replicates import ScatterTally
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.preparation import ExactPreparation
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
-]
+pytestmark = FAR_NUDGES
 
 
 def estimator_of(problem, contrast, shots, replication):

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cases import FAR_NUDGES
 from watched import Watched
 
 from qep_qiskit.config import from_file
@@ -16,10 +17,7 @@ drifting = pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.CoarseTrot
 
 # Training at few shots wants nudges past the gap, and now and then one carries a sample over to the other answer; both
 # are told, and tested in test_diagnostics.py.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.NudgeBeyondGapWarning"),
-    pytest.mark.filterwarnings("ignore::qep_qiskit.core.errors.BranchJumpWarning"),
-]
+pytestmark = FAR_NUDGES
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 EXACT = "preparation={kind='exact'}"
