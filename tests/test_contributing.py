@@ -11,8 +11,8 @@ from test_architecture import PACKAGE
 from qep_qiskit.config import build, check_config
 from qep_qiskit.config.backend import EXECUTORS
 from qep_qiskit.config.cost import COSTS, LOSSES
-from qep_qiskit.config.network import NETWORKS
 from qep_qiskit.config.preparation import PREPARATIONS
+from qep_qiskit.config.schema import NETWORKS
 from qep_qiskit.config.update import OPTIMIZERS
 from qep_qiskit.config.variational import ANSATZES
 from qep_qiskit.learning import STENCILS

@@ -4,7 +4,7 @@ import pytest
 
 from qep_qiskit.core.errors import NetworkError
 from qep_qiskit.core.pauli_strings import PauliString
-from qep_qiskit.network.expressions import format_operator, parse_operator
+from qep_qiskit.network.expressions import parse_operator
 
 
 @pytest.mark.parametrize(
@@ -32,14 +32,6 @@ def test_text_is_read(text, expected):
     found = parse_operator(text)
     assert {str(word): value for word, value in found.items()} == expected
     assert all(isinstance(word, PauliString) for word in found)
-
-
-def test_text_goes_to_an_operator_and_back(rng):
-    words = ["I", "X0", "Y1 Z3", "X0 X1 X2", "Z2"]
-    operator = {PauliString.parse(word): float(value) for word, value in zip(words, rng.normal(size=5), strict=True)}
-    operator[PauliString.parse("Z7")] = -1e-17
-    assert parse_operator(format_operator(operator)) == operator
-    assert parse_operator(format_operator({})) == {}
 
 
 @pytest.mark.parametrize(

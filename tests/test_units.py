@@ -13,10 +13,9 @@ from qep_qiskit.continuous.grid_energies import GridEnergies
 from qep_qiskit.continuous.grid_network import GridNetwork
 from qep_qiskit.continuous.on_grid import OnGrid
 from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
-from qep_qiskit.continuous.oscillators import GaussianPreparation
+from qep_qiskit.continuous.oscillators import GaussianPreparation, variance_of
 from qep_qiskit.continuous.position_grid import PositionGrid
 from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
-from qep_qiskit.continuous.widths import variance_of
 from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, StatevectorExecutor, VectorExecutor

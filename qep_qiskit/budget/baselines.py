@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.budget.costs import measured_costs
-from qep_qiskit.budget.counting import counted
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.checks import check_shots, whole_number
 from qep_qiskit.core.errors import ConfigError
@@ -32,7 +31,7 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import GradientEstimator
-from qep_qiskit.measurement import MeasurementCoroutine, Usage
+from qep_qiskit.measurement import MeasurementCoroutine, Usage, counted
 
 
 @short_repr

@@ -22,13 +22,12 @@ from numpy.typing import NDArray
 
 from qep_qiskit.budget.baselines import shots_in_words
 from qep_qiskit.budget.costs import request_parts
-from qep_qiskit.budget.counting import counted
 from qep_qiskit.core.checks import check_shots
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.program import CxLayer, Layer, LayerProgram
 from qep_qiskit.evolution import energy_and_gradient, evolve
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.measurement import MeasurementCoroutine, StateMoments, Usage, measure
+from qep_qiskit.measurement import MeasurementCoroutine, StateMoments, Usage, counted, measure
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes.states import CircuitStates
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.budget.counting import counted
 from qep_qiskit.continuous.response import Responding
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Executor, RequestKey
 from qep_qiskit.learning import Contrast, GradientEstimator, first_beta
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.free_phase import measure_free
-from qep_qiskit.measurement import MeasurementCoroutine, Usage, run_measurements
+from qep_qiskit.measurement import MeasurementCoroutine, Usage, counted, run_measurements
 from qep_qiskit.network.cost import OperatorCost
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import HamiltonianFamily, Preparation, PreparationResult, WarmStart, prepared

@@ -13,9 +13,8 @@ from pydantic import Field
 
 from qep_qiskit.config.named import called
 from qep_qiskit.config.own_code import OwnCode
-from qep_qiskit.config.section import Section, same_as
+from qep_qiskit.config.section import Section, flat, same_as
 from qep_qiskit.core.errors import ConfigError, QepError
-from qep_qiskit.core.flat_keys import flat
 from qep_qiskit.learning import Callback, EarlyStopping, Outcome, Record, Trainer
 from qep_qiskit.learning.tracking import MLflow, TensorBoard
 from qep_qiskit.tasks import Task

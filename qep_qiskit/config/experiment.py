@@ -34,7 +34,7 @@ from qep_qiskit.learning import (
     TrainingSettings,
     TrainingState,
 )
-from qep_qiskit.learning.estimators import estimator_of
+from qep_qiskit.learning.gradient_call import estimator_of
 from qep_qiskit.learning.task_check import check_task, warn_of_certain_outputs, warn_of_inputs
 from qep_qiskit.network import Network
 from qep_qiskit.network.cost_interface import Cost

@@ -10,9 +10,9 @@ from pydantic import Field
 from qep_qiskit.config.section import Section
 from qep_qiskit.continuous.grid_energies import check_grid
 from qep_qiskit.continuous.grid_network import GridNetwork
+from qep_qiskit.continuous.oscillators import variance_of
 from qep_qiskit.continuous.position_grid import FEWEST_QUBITS, MOST_QUBITS, PositionGrid
 from qep_qiskit.continuous.springs import SpringNetwork
-from qep_qiskit.continuous.widths import variance_of
 from qep_qiskit.core.limits import Positive
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks import Task

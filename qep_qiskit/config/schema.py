@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from qep_qiskit.config.budget import BudgetConfig
 from qep_qiskit.config.callbacks import CallbacksConfig
 from qep_qiskit.config.cost import CostConfig, LossCost
 from qep_qiskit.config.execution import ExecutionConfig
-from qep_qiskit.config.ising import IsingConfig
+from qep_qiskit.config.ising import ClassicalIsingConfig, IsingConfig
+from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.measurement import ContrastConfig, MeasurementConfig
-from qep_qiskit.config.network import NetworkConfig
+from qep_qiskit.config.network_section import NetworkSection
 from qep_qiskit.config.own_code import OwnCode
+from qep_qiskit.config.own_network import OwnNetwork
+from qep_qiskit.config.pauli import PauliConfig
 from qep_qiskit.config.preparation import AdiabaticConfig, PreparationConfig
-from qep_qiskit.config.section import Section, same_as
+from qep_qiskit.config.section import Section, flat, same_as
+from qep_qiskit.config.springs import ElasticConfig, OscillatorsConfig
 from qep_qiskit.config.task import TaskConfig
 from qep_qiskit.config.update import UpdateConfig
-from qep_qiskit.core.flat_keys import flat
 from qep_qiskit.core.limits import Index
 from qep_qiskit.learning import TrainingSettings
+
+NETWORKS = section_registry(
+    "networks",
+    NetworkSection,
+    IsingConfig,
+    ClassicalIsingConfig,
+    PauliConfig,
+    OscillatorsConfig,
+    ElasticConfig,
+    OwnNetwork,
+)
+"""Kinds of networks."""
+
+NetworkConfig = Annotated[NetworkSection, OneOf(NETWORKS, default="ising")]
 
 
 class TrainingConfig(Section):

@@ -119,3 +119,19 @@ def keys(holder: Section, *names: str) -> Iterator[None]:
         if found is not None:
             error.args = (f"{found}.{error}",)
         raise
+
+
+def flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return nested sections with dotted keys.
+
+    Args:
+        content: Sections and keys.
+        prefix: What stands before every key.
+    """
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        if isinstance(value, Mapping) and value:
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = value
+    return found

@@ -29,8 +29,7 @@ from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.pauli_strings import PauliString, sparse_pauli_op
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.checks import one_input
-from qep_qiskit.network.html_view import network_html
-from qep_qiskit.network.interface import TermJacobian
+from qep_qiskit.network.interface import TermJacobian, network_html
 from qep_qiskit.network.linear_observables import LinearObservable
 from qep_qiskit.network.weights import WeightLayout
 

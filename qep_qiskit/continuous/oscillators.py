@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from qep_qiskit.continuous.complex_nudges import gaussian_means, nearest_instability
 from qep_qiskit.continuous.coordinates import CoordinateGroup, coordinates_of
 from qep_qiskit.continuous.gaussian import GaussianStates, NormalModes, QuadraticEnergies, quadratic_energies
-from qep_qiskit.core.errors import ConfigError, NudgeError
+from qep_qiskit.continuous.position_grid import GaussianWidths
+from qep_qiskit.continuous.springs import SpringNetwork
+from qep_qiskit.core.errors import ConfigError, NetworkError, NudgeError
 from qep_qiskit.core.groups import blocks_of
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
 
@@ -220,3 +222,27 @@ def _refuse(family: HamiltonianFamily, row: int) -> None:
         f"at beta = {beta:.4g} the nudge overcomes the springs, and there is no ground state; give a "
         f"beta below {abs(bound):.4g} in size (contrast.beta), or stiffer springs"
     )
+
+
+def variance_of(atoms: SpringNetwork, weights: NDArray, inputs: NDArray) -> GaussianWidths:
+    """Return means and widths of the free ground states, in the order of the coordinates that move.
+
+    Args:
+        atoms: Atoms and springs.
+        weights: Shape (weights,).
+        inputs: Shape (samples, inputs).
+
+    Raises:
+        NetworkError: There is no ground state.
+    """
+    energies = quadratic_energies(atoms.groups, atoms.coefficients(weights, inputs))
+    pairs = zip(energies.stiffness, energies.masses, strict=True)
+    modes = [NormalModes.of(stiffness, masses, atoms.hbar) for stiffness, masses in pairs]
+    if not all(found.is_stable for found in modes):
+        raise NetworkError("grid: the atoms have no ground state at the starting weights; tie them down")
+    means = np.stack(
+        [modes[k].equilibrium_of(force[None])[0] for k, force in zip(energies.which, energies.forces, strict=True)]
+    )
+    roots = ([found.covariance_root(of_momenta=of_momenta) for found in modes] for of_momenta in (False, True))
+    widths, momenta = (np.sqrt([np.square(root).sum(axis=1) for root in own])[energies.which] for own in roots)
+    return GaussianWidths(means=means, widths=widths, wave_widths=momenta / atoms.hbar)

@@ -26,8 +26,7 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.checks import check_sites
 from qep_qiskit.network.graphs import Graph
-from qep_qiskit.network.html_view import network_html
-from qep_qiskit.network.interface import TermJacobian
+from qep_qiskit.network.interface import TermJacobian, network_html
 from qep_qiskit.network.linear_observables import LinearObservable
 from qep_qiskit.network.weights import WeightBlock, WeightInitialisation, WeightLayout
 

@@ -17,9 +17,9 @@ the adjoint method: one backward sweep.
 """
 
 from qep_qiskit.evolution.adjoint import energy_and_gradient as energy_and_gradient
-from qep_qiskit.evolution.parts import evolve_parts as evolve_parts
 from qep_qiskit.evolution.states import evolve as evolve
 from qep_qiskit.evolution.states import evolve_part as evolve_part
+from qep_qiskit.evolution.states import evolve_parts as evolve_parts
 from qep_qiskit.evolution.states import packed_batch as packed_batch
 from qep_qiskit.evolution.states import parts_for_jobs as parts_for_jobs
 from qep_qiskit.evolution.states import require_states as require_states

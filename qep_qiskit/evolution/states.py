@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.arithmetic import DOUBLE, Arithmetic
+from qep_qiskit.core.components import ProgramComponent, program_components
 from qep_qiskit.core.jobs import current_jobs, in_threads
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.program import LayerProgram
@@ -25,6 +27,8 @@ from qep_qiskit.evolution.operations import (
     rotation_operations,
 )
 from qep_qiskit.evolution.phase_factors import Factor, individual_phase_factors, shared_phase_factors, together
+from qep_qiskit.outcomes.known_states import VectorStates
+from qep_qiskit.outcomes.product_states import ProductStates
 
 _TOGETHER_UP_TO_QUBITS = 12
 _AMPLITUDES_TOGETHER = 1 << 14
@@ -254,3 +258,32 @@ class _Plan:
         """Phase factors that differ between states, for angles of shape (layers, terms, states)."""
         stack, shared = self.stacks[index], self.shared[index]
         return individual_phase_factors(stack.masks, angles, shared, stack.group.num_qubits, self.arithmetic)
+
+
+def evolve_parts(program: LayerProgram, parameters: NDArray, arithmetic: Arithmetic = DOUBLE) -> ProductStates:
+    """Compute the final states of a program as products of those of its unconnected parts.
+
+    Parts whose programs are equal, and differ in their parameters only, are evolved as one batch.
+
+    Args:
+        program: The layers.
+        parameters: Shape (states, parameters).
+        arithmetic: Array library and precision of the states.
+
+    Raises:
+        ResourceError: The states of the widest part do not fit in memory.
+    """
+    parts, count = program_components(program), len(parameters)
+    alike: dict[LayerProgram, list[ProgramComponent]] = {}
+    for part in parts:
+        alike.setdefault(part.program, []).append(part)
+    vectors: dict[tuple[int, ...], NDArray] = {}
+    for own, places in alike.items():
+        rows = np.concatenate([parameters[:, part.sources] for part in places])
+        found = evolve(own, rows, arithmetic)
+        vectors |= {part.qubits: found[k * count : (k + 1) * count] for k, part in enumerate(places)}
+    unknown = np.full(count, np.nan)
+    return ProductStates(
+        parts=tuple(VectorStates(vectors=vectors[part.qubits], energies=unknown, gaps=unknown) for part in parts),
+        qubits=tuple(part.qubits for part in parts),
+    )

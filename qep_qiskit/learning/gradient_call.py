@@ -12,9 +12,12 @@ from qep_qiskit.core.errors import ConfigError, DataError, NetworkError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import Executor, RequestKey, StatevectorExecutor
 from qep_qiskit.learning.contrast import Contrast
-from qep_qiskit.learning.estimators import estimator_of
+from qep_qiskit.learning.fluctuations import FluctuationEstimator
+from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.gradient_monitor import check_estimate
+from qep_qiskit.learning.holomorphic import HolomorphicEstimator
+from qep_qiskit.learning.linear_response import LinearResponseEstimator
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import Network
 from qep_qiskit.network.cost_interface import Cost
@@ -105,3 +108,15 @@ def _rows(name: str, values: ArrayLike) -> NDArray[np.float64]:
     if rows.ndim > 2:
         raise DataError(f"{name}: expected one sample or one row for each sample, got shape {rows.shape}")
     return rows if rows.ndim == 2 else rows.reshape(1, -1)
+
+
+_NUDGELESS = {kind.nudgeless: kind for kind in (FluctuationEstimator, LinearResponseEstimator, HolomorphicEstimator)}
+
+
+def estimator_of(contrast_kind: str) -> type[GradientEstimator]:
+    """Return the class of estimators for a kind of contrast.
+
+    Args:
+        contrast_kind: Kind of a `Contrast`.
+    """
+    return _NUDGELESS.get(contrast_kind, GradientEstimator)

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.warning_log import WarningLog
-from qep_qiskit.learning.evaluation import Evaluation
+from qep_qiskit.learning.evaluation import Evaluation, target_errors
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.pilot import Pilot
 from qep_qiskit.learning.shot_schedule import StepShots
 from qep_qiskit.learning.state import EpochTally, TrainingState
-from qep_qiskit.learning.target_errors import target_errors
 from qep_qiskit.tasks import Task
 
 Record = Mapping[str, object]

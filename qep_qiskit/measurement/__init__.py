@@ -7,6 +7,7 @@ from qep_qiskit.measurement.driving import Result as Result
 from qep_qiskit.measurement.driving import Usage as Usage
 from qep_qiskit.measurement.driving import as_coroutine as as_coroutine
 from qep_qiskit.measurement.driving import completed as completed
+from qep_qiskit.measurement.driving import counted as counted
 from qep_qiskit.measurement.driving import relayed as relayed
 from qep_qiskit.measurement.driving import run_measurements as run_measurements
 from qep_qiskit.measurement.extrapolation import Extrapolation as Extrapolation

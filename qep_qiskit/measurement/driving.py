@@ -170,3 +170,15 @@ def run_measurements(work: Any, executor: Executor) -> tuple[Any, Usage]:
         return data
 
     return completed(as_coroutine(work), answer), usage
+
+
+def counted(work: MeasurementCoroutine[Result]) -> MeasurementCoroutine[tuple[Result, Usage]]:
+    """Run a measurement; return its result with the shots and circuits of all its requests."""
+    usage = Usage()
+
+    def handle(request: Request) -> MeasurementCoroutine[ShotData]:
+        nonlocal usage
+        usage += Usage.of(request)
+        return (yield request)
+
+    return (yield from relayed(work, handle)), usage

@@ -53,12 +53,6 @@ def parse_operator(text: str) -> dict[PauliString, float]:
     return {string: coefficient for string, coefficient in total.items() if coefficient != 0.0}
 
 
-def format_operator(operator: TermSum) -> str:
-    """Return an operator as text, such that ``parse_operator(format_operator(operator))`` returns the operator."""
-    parts = [f"{'-' if value < 0 else '+'} {abs(value)!r} {string}" for string, value in operator.items()]
-    return " ".join(parts).removeprefix("+ ") or "0.0 I"
-
-
 def _parts(text: str) -> Iterator[tuple[str, str]]:
     """Return signs and the text after them; signs in brackets and in exponents do not separate parts."""
     sign, start, depth = "+", 0, 0

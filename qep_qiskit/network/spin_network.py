@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from qep_qiskit.core.merging import merge_into_groups
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.pauli_strings import PauliString
-from qep_qiskit.network.html_view import network_html
+from qep_qiskit.network.interface import network_html
 from qep_qiskit.network.linear_observables import LinearObservable
 from qep_qiskit.network.weights import WeightLayout
 

@@ -24,7 +24,7 @@ from qep_qiskit.core.operators import paulis_of
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import warn
-from qep_qiskit.outcomes.sampled_means import SampledMeans
+from qep_qiskit.outcomes.interface import SampledMeans
 from qep_qiskit.outcomes.states import PreparedStates
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
 from qep_qiskit.preparation.linear_response import SampledResponse

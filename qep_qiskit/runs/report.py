@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
+import numpy as np
+
 from qep_qiskit.config import Experiment
 from qep_qiskit.core.files import write_atomically
-from qep_qiskit.learning.state import TrainingState
+from qep_qiskit.learning.state import EpochTally, TrainingState
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.learning_curve import learning_curve
 from qep_qiskit.report.network_picture import network_picture
@@ -13,7 +18,6 @@ from qep_qiskit.report.run_page import Picture, RunSection, run_page
 from qep_qiskit.report.style import save_figure
 from qep_qiskit.report.tables import training_summary
 from qep_qiskit.runs.answers import answer_figures
-from qep_qiskit.runs.baseline import logistic_baseline
 from qep_qiskit.runs.folder import RunFolder
 from qep_qiskit.runs.overview import RunOverview, diagnostic_rows, overview_of, shown
 from qep_qiskit.runs.summary import number_rows, warning_rows, write_numbers
@@ -105,3 +109,30 @@ def _scaled_targets(task: Task) -> list[tuple[str, str]]:
         for k, name in columns
     ]
     return [("targets are scaled", f"{', '.join(ranges)}; losses are of scaled targets")]
+
+
+def logistic_baseline(task: Task) -> dict[str, Any]:
+    """Return the accuracy of logistic regression on the same split, with the scaled inputs that the network gets.
+
+    Args:
+        task: Training and test samples.
+
+    Returns:
+        ``baseline_test_accuracy``, or ``baseline_train_accuracy`` without test samples, with its error over samples
+        under the name with ``_se``; empty where nothing is classified or scikit-learn is missing.
+    """
+    if task.train.labels is None or not task.train.num_inputs or len(np.unique(task.train.labels)) < 2:
+        return {}
+    try:
+        from sklearn.exceptions import ConvergenceWarning
+        from sklearn.linear_model import LogisticRegression
+    except ImportError:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = LogisticRegression(max_iter=1000).fit(task.train.inputs, task.train.labels)
+    part, data = ("train", task.train) if task.test is None else ("test", task.test)
+    correct = int(np.sum(model.predict(data.inputs) == data.labels))
+    tally = EpochTally(samples=data.num_samples, correct=float(correct))
+    name = f"baseline_{part}_accuracy"
+    return {name: correct / data.num_samples, f"{name}_se": tally.accuracy_error}

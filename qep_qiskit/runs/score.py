@@ -8,7 +8,7 @@ from typing import Any
 
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.learning import Evaluation
-from qep_qiskit.learning.target_errors import target_errors
+from qep_qiskit.learning.evaluation import target_errors
 from qep_qiskit.report.tables import value_with_error
 from qep_qiskit.tasks import Dataset, Task
 

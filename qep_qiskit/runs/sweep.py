@@ -89,7 +89,7 @@ def run_sweep(
     tasks = [_task(folder, point) for point in points]
     store = FinishedRuns()
     try:
-        found = run_points(tasks, train_point, store, pool, progress, keep_going=True)
+        found = run_points(tasks, trained_run, store, pool, progress, keep_going=True)
     except BaseException:
         known = [rows[0] for task in tasks if (rows := store.rows_of(task)) is not None]
         _write_tables(folder, points, known, table_format)
@@ -101,24 +101,8 @@ def _task(folder: SweepFolder, point: GridPoint) -> Point:
     return {"key": point.name, "folder": str(folder.run_path(point.name)), "config": point.config.resolved()}
 
 
-def train_point(point: Point) -> Row:
-    """Train the run of a point, from the start or from its last checkpoint. Called in a worker.
-
-    Args:
-        point: ``key``, ``folder`` (absolute path) and ``config`` (resolved).
-
-    Returns:
-        The summary of the run.
-
-    Raises:
-        QepError: The run fails.
-        WorkStopped: A stop was requested.
-    """
-    return trained_run(point)
-
-
 def trained_run(point: Point, watching: Callable[[RunFolder], Sequence[Callback]] = lambda _: ()) -> Row:
-    """Train the run of a point with additional callbacks, from the start or from its last checkpoint.
+    """Train the run of a point, from the start or from its last checkpoint. Called in a worker.
 
     Args:
         point: ``key``, ``folder`` (absolute path) and ``config`` (resolved).
@@ -126,6 +110,10 @@ def trained_run(point: Point, watching: Callable[[RunFolder], Sequence[Callback]
 
     Returns:
         The summary of the run.
+
+    Raises:
+        QepError: The run fails.
+        WorkStopped: A stop was requested.
     """
     with warnings.catch_warnings():  # counted in the summary; not visible in a worker
         warnings.simplefilter("ignore")

@@ -8,8 +8,8 @@ import pytest
 from qep_qiskit.config import build, load_config
 from qep_qiskit.continuous.grid_network import GridNetwork
 from qep_qiskit.continuous.oscillator_ansatz import OscillatorVariational
+from qep_qiskit.continuous.oscillators import variance_of
 from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
-from qep_qiskit.continuous.widths import variance_of
 from qep_qiskit.preparation import ExactPreparation, VariationalPreparation
 
 CONFIG = Path(__file__).parents[2] / "configs" / "oscillators_grid.toml"

@@ -9,10 +9,10 @@ from qep_qiskit.continuous.grid_energies import GridEnergies
 from qep_qiskit.continuous.grid_network import GridNetwork
 from qep_qiskit.continuous.on_grid import OnGrid
 from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
+from qep_qiskit.continuous.oscillators import variance_of
 from qep_qiskit.continuous.position_grid import PositionGrid
 from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
 from qep_qiskit.continuous.springs import SpringNetwork
-from qep_qiskit.continuous.widths import variance_of
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.execution.aer import AerExecutor

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import qep_qiskit as qep
-from qep_qiskit.runs.baseline import logistic_baseline
+from qep_qiskit.runs.report import logistic_baseline
 
 
 def test_it_is_logistic_regression_on_the_same_split():
