@@ -304,8 +304,7 @@ class _Batch:
         used = stencil != 0.0
         single = 1.0 - np.nan_to_num(measured.moments.means[:, used]) ** 2
         of_estimates = np.einsum("p,spt->st", stencil[used] ** 2 / measured.shot_fractions[used], single)
-        if measured.nudge_sizes is not None:
-            of_estimates *= measured.nudge_sizes[:, None] ** 2
+        of_estimates *= measured.noise_by_size[:, None]
         jacobian = measured.jacobian
         each = (jacobian.values**2 * of_estimates[:, jacobian.term]).sum(axis=0) / len(self.inputs) ** 2
         group = np.empty(measured.plan.num_estimates, dtype=np.int64)

@@ -225,6 +225,7 @@ def _built(config: Config, task: Task | None, *, simulates: bool) -> Experiment:
         replication=measurement.replication(shots),
         trained_only=True,
         equal_nudges=config.contrast.equal_nudges,
+        shots_by_error=config.measurement.shots_by_error,
     )
     with keys(config, "update"):
         config.update.build().check(estimator)
@@ -270,6 +271,13 @@ def _refuse_decay_without_rate(config: Config) -> None:
 
 
 def _refuse_certainty(experiment: Experiment) -> None:
+    preparation = experiment.estimator.preparation
+    if experiment.estimator.shots_by_error and (
+        has_certain_outcomes(preparation) or isinstance(preparation, AnnealerPreparation)
+    ):
+        raise ConfigError(
+            "measurement.shots_by_error: all samples have the reads of the annealer, or certain outcomes; leave it out"
+        )
     if experiment.policy.active and has_certain_outcomes(experiment.estimator.preparation):
         raise ConfigError(
             f"preparation.kind: {experiment.config.preparation.kind} states of classical spins have no shot noise to "

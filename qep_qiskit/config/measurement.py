@@ -51,6 +51,9 @@ class MeasurementConfig(Section):
     allocation: Literal["equal", "optimal"] = "equal"
     """``optimal`` divides the same number of shots between the groups according to the variances of a pilot; `shots` is
     then the mean."""
+    shots_by_error: bool = same_as(GradientEstimator, "shots_by_error")
+    """Divide the shots of the phases of a contrast among the samples of a batch in proportion to their errors, where
+    nudges are equal (`contrast.equal_nudges`); `shots` is then the mean. Samples that are right need few."""
     grouping: Grouping = same_as(GradientEstimator, "grouping")
     """Terms that share shots: the Hamiltonian's commuting groups; qubit-wise commuting groups of all Pauli strings; a
     small number of bases that cover every Pauli string of weights, cost and outputs (``cover``: a Pauli string is
@@ -81,12 +84,21 @@ class MeasurementConfig(Section):
             has_shot_noise: Whether results of the network have shot noise; atoms in equilibrium are always exact.
 
         Raises:
-            ConfigError: Shots are to be allocated or to increase, and there is no shot noise.
+            ConfigError: Shots are to be allocated, divided or to increase, and there is no shot noise.
         """
         if has_shot_noise:
+            if self.shots_by_error and self.batch_shots is None:
+                raise ConfigError(
+                    "measurement.shots: measurement.shots_by_error divides shots among samples; expected a number of "
+                    "shots, got 'exact'"
+                )
             return self.batch_shots
-        if self.adaptive is not None or self.allocation == "optimal":
-            key = "adaptive" if self.adaptive is not None else "allocation"
+        rules = {
+            "adaptive": self.adaptive is not None,
+            "allocation": self.allocation == "optimal",
+            "shots_by_error": self.shots_by_error,
+        }
+        for key in (name for name, is_given in rules.items() if is_given):
             raise ConfigError(f"measurement.{key}: an elastic network is at rest and has no shot noise; leave it out")
         if "shots" in self.model_fields_set and self.batch_shots is not None:
             warn(

@@ -82,3 +82,20 @@ def check_split_shots(shots: Sequence[int | None], plan: MeasurementPlan, *, eac
     if len(shots) != len(plan.groups):
         names = ", ".join(group.name for group in plan.groups)
         raise ConfigError(f"measurement: expected shots for the groups {names}, got {amount(len(shots), 'number')}")
+
+
+def check_shots_by_error(*, by_error: bool, equal_nudges: bool) -> None:
+    """Check that samples differ in their noise where shots are divided by their errors.
+
+    Args:
+        by_error: Whether shots are divided among the samples of a batch by their errors.
+        equal_nudges: Whether all samples are nudged by the same energy.
+
+    Raises:
+        ConfigError: They do not.
+    """
+    if by_error and not equal_nudges:
+        raise ConfigError(
+            "shots_by_error: without equal nudges the contrasts of all samples are equally noisy, whatever their "
+            "errors; set contrast.equal_nudges = true or leave it out"
+        )

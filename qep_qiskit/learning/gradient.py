@@ -28,14 +28,19 @@ from qep_qiskit.learning.chosen_phases import (
 from qep_qiskit.learning.contrast import Contrast
 from qep_qiskit.learning.diagnostics import diagnose
 from qep_qiskit.learning.error_signals import signal_batch
-from qep_qiskit.learning.estimator_check import check_contrast, check_coupled_samples, check_split_shots
+from qep_qiskit.learning.estimator_check import (
+    check_contrast,
+    check_coupled_samples,
+    check_shots_by_error,
+    check_split_shots,
+)
 from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_outputs, measure_free
 from qep_qiskit.learning.gradient_batch import GradientBatch
 from qep_qiskit.learning.gradient_estimate import GradientEstimate, MeasuredGradient
 from qep_qiskit.learning.measurement_plans import Grouping, gradient_plan, output_plan
 from qep_qiskit.learning.phases import MeasuredPhases, filled_in
 from qep_qiskit.learning.replicates import Replication
-from qep_qiskit.learning.shots import Shots, each, is_split, per_group, per_phase
+from qep_qiskit.learning.shots import Shots, each, is_split, per_group, per_state, shares_by_size
 from qep_qiskit.measurement import (
     Calibrations,
     Extrapolation,
@@ -43,6 +48,7 @@ from qep_qiskit.measurement import (
     MeasurementPlan,
     ReadoutMitigation,
     Result,
+    ShotsOfGroup,
     StateMoments,
     extrapolated,
     measure,
@@ -103,10 +109,14 @@ class GradientEstimator:
         equal_nudges: Whether the nudge of every sample is divided by its largest coefficient, so that all samples are
             nudged by the energy `Contrast.beta`, and the contrast of a sample is multiplied by it. Otherwise samples
             with small errors have small nudges, and their contrasts as much shot noise as all others.
+        shots_by_error: Whether the shots of a batch are divided among its samples by this coefficient
+            (`shares_by_size`), so that `shots` is the mean over samples in the phases of the contrast. It goes with
+            `equal_nudges`.
 
     Raises:
         ConfigError: Shots are not None and no whole number of at least 1; shots per group do not fit the groups, or
-            are given with ``"per_weight"``; or the contrast has no nudges, or the preparation no nudged states.
+            are given with ``"per_weight"``; shots are divided by errors without equal nudges; or the contrast has no
+            nudges, or the preparation no nudged states.
 
     Example:
         >>> network = qep.IsingNetwork(graph=qep.chain(2), outputs=(1,))
@@ -134,9 +144,11 @@ class GradientEstimator:
     replication: Replication | None = None
     trained_only: bool = False
     equal_nudges: bool = False
+    shots_by_error: bool = False
 
     def __post_init__(self) -> None:
         check_contrast(self.contrast, self.preparation, self.nudgeless)
+        check_shots_by_error(by_error=self.shots_by_error, equal_nudges=self.equal_nudges)
         given = per_group(self.shots, 1)
         if self.hamiltonian.cost.couples_samples:
             check_coupled_samples([*given, self.test_shots], self.replication)
@@ -351,10 +363,12 @@ class GradientEstimator:
         else:
             nudge, constants = hamiltonian.operator_nudge(targets)
         betas, fractions = self._betas_and_shots(work, nudge)
+        shares = shares_by_size(np.abs(nudge).max(axis=1, initial=0.0)) if self.shots_by_error else None
         nudge, sizes = equalized(nudge) if self.equal_nudges else (nudge, None)
         wanted = wanted_phases(hamiltonian, plan, work.jacobian, betas, work.betas)
         family = HamiltonianFamily(groups=hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=key)
-        estimates, prepared_states = yield from self._measure(plan, family, wanted, start, fractions, free_cost)
+        shots = per_state(per_group(self.shots, len(plan.groups)), fractions, shares)
+        estimates, prepared_states = yield from self._measure(plan, family, wanted, start, shots, free_cost)
         if first is not None and not plan.of_entries:
             estimates = filled_in(estimates, first.estimates, betas)
         moments = plan.averaged_per_term(estimates, hamiltonian.num_terms)
@@ -385,6 +399,7 @@ class GradientEstimator:
             diagnostics=diagnostics,
             warm_start={**(first.prepared_states.warm_start if first else {}), **prepared_states.warm_start},
             nudge_sizes=sizes,
+            sample_shares=shares,
         )
 
     def _betas_and_shots(self, work: _Work, nudge: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -404,7 +419,7 @@ class GradientEstimator:
         family: HamiltonianFamily,
         wanted: dict[int, list[int]],
         start: WarmStart,
-        fractions: NDArray,
+        shots: Sequence[ShotsOfGroup],
         free_cost: Callable[[], CostEstimate] | None,
     ) -> MeasurementCoroutine[tuple[StateMoments, PreparationResult]]:
         """Prepare all phases that some group needs, and measure them; the cost is computed meanwhile."""
@@ -415,7 +430,7 @@ class GradientEstimator:
             prepared_states.states,
             shape=(family.num_samples, count),
             phases=wanted,
-            shots=per_phase(per_group(self.shots, len(plan.groups)), fractions),
+            shots=shots,
             key=family.key,
             prepared_phases=used,
             while_waiting=free_cost,

@@ -86,6 +86,7 @@ class MeasuredPhases:
         warm_start: Warm-start arrays of the samples.
         nudge_sizes: What the nudge of every sample was divided by, shape (samples,), or None where samples have the
             nudges that follow from the cost.
+        sample_shares: Shots of every sample over their mean, shape (samples,), or None where they are equal.
     """
 
     betas: NDArray[np.float64]
@@ -99,6 +100,14 @@ class MeasuredPhases:
     diagnostics: Diagnostics
     warm_start: WarmStartArrays
     nudge_sizes: NDArray[np.float64] | None = None
+    sample_shares: NDArray[np.float64] | None = None
+
+    @property
+    def noise_by_size(self) -> NDArray[np.float64]:
+        """Factors of the variances of samples by their nudges and shots, shape (samples,)."""
+        ones = np.ones(len(self.moments.means))
+        sizes = ones if self.nudge_sizes is None else self.nudge_sizes
+        return np.asarray(sizes**2 / (ones if self.sample_shares is None else self.sample_shares))
 
     def derivative(self, stencil: NDArray) -> Derivative:
         """Return the derivative that a stencil gives, with its variances.
@@ -170,6 +179,7 @@ class MeasuredPhases:
             "cost",
             "outputs",
             "nudge_sizes",
+            "sample_shares",
         )  # with a loss of a batch, parts are batches
         return [take_rows(self, slice(start, start + size), *names) for start in range(0, samples, size)]
 
@@ -225,7 +235,7 @@ class MeasuredPhases:
         return UsedPhases(
             betas=self.betas,
             stencil=stencil,
-            noise=float(stencil @ (stencil / self.shot_fractions)),
+            noise=float(stencil @ (stencil / self.shot_fractions)) * self.noise_by_size,
             free_weight=self._free_weight(stencil),
             sizes=np.ones(len(self.moments.means)) if self.nudge_sizes is None else self.nudge_sizes,
             are_equal=self.nudge_sizes is not None,

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from qep_qiskit.learning.error_model import split_shots
 
+_MOST_HALVINGS, _FEWEST = 4, 2
+
 Shots = int | tuple[int, ...] | None
 """Shots per batch: the same for every group, one number a group, or None for exact expectations."""
 
@@ -28,16 +30,54 @@ def per_group(shots: Shots, groups: int) -> list[int | None]:
     return list(shots) if isinstance(shots, tuple) else [shots] * groups
 
 
-def per_phase(shots: Sequence[int | None], fractions: NDArray) -> list[int | tuple[int, ...] | None]:
-    """Return the shots of every group, or of every phase of every group where phases differ.
+def per_state(
+    shots: Sequence[int | None], fractions: NDArray, shares: NDArray | None = None
+) -> list[int | tuple[int, ...] | NDArray[np.int64] | None]:
+    """Return the shots of every group, or of every phase, or of every sample and phase of every group, as they differ.
 
     Args:
         shots: Shots of every group, None where exact.
         fractions: Shots of every phase over their mean, shape (phases,).
+        shares: Shots of every sample over their mean, shape (samples,), or None where samples have equal shots.
     """
+    if shares is not None:
+        return [None if own is None else _of_samples(own, shares, fractions) for own in shots]
     if np.all(fractions == 1.0):
         return list(shots)
     return [None if own is None else split_shots(own, fractions) for own in shots]
+
+
+def shares_by_size(sizes: NDArray) -> NDArray[np.float64]:
+    """Return shots of samples over their mean, in proportion to sizes, shape (samples,).
+
+    At a given number of shots this is the smallest variance of a sum with standard deviations in proportion to sizes.
+    Shares are halved up to four times from that of the largest size on, so that few numbers of shots occur.
+
+    Args:
+        sizes: Shape (samples,); not negative.
+
+    Example:
+        >>> qep.learning.shots.shares_by_size(np.array([1.0, 0.5, 0.001, 0.0]))
+        array([2.46153846, 1.23076923, 0.15384615, 0.15384615])
+    """
+    largest = sizes.max(initial=0.0)
+    if not largest > 0.0:
+        return np.ones(len(sizes))
+    halvings = np.round(-np.log2(np.maximum(sizes / largest, 0.5**_MOST_HALVINGS)))
+    shares = 0.5**halvings
+    return np.asarray(shares / shares.mean())
+
+
+def _of_samples(shots: int, shares: NDArray, fractions: NDArray) -> NDArray[np.int64]:
+    """Whole shots of every sample and phase, shape (samples, phases), of not more than `shots` in the mean of samples.
+
+    Samples have two shots at least, from which a variance can be estimated, or as many as there are.
+    """
+    fewest = min(_FEWEST, shots)
+    scale = float(shots)
+    while (own := np.maximum(np.floor(scale * shares), fewest)).sum() > shots * len(shares):
+        scale *= (shots * len(shares) - 0.5) / own.sum()
+    return np.array([split_shots(int(count), fractions) for count in own], dtype=np.int64)
 
 
 def number(shots: Shots) -> int | None:

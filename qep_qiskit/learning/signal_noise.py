@@ -47,7 +47,8 @@ class UsedPhases:
     Args:
         betas: Nudges, shape (phases,).
         stencil: Weight of every phase, shape (phases,).
-        noise: Sum over phases of the squared weights over the shots, these in units of their mean.
+        noise: Sum over phases of the squared weights over the shots, these in units of their mean, times the squared
+            sizes of the nudges over the shots of the sample in units of their mean, shape (samples,).
         free_weight: Stencil weight of the free phase where it is measured by the same shots as the signals and shares
             their noise; otherwise 0.
         sizes: What the nudge of every sample was divided by, and its contrast multiplied by, shape (samples,).
@@ -56,7 +57,7 @@ class UsedPhases:
 
     betas: NDArray[np.float64]
     stencil: NDArray[np.float64]
-    noise: float
+    noise: NDArray[np.float64]
     free_weight: float
     sizes: NDArray[np.float64]
     are_equal: bool
@@ -131,7 +132,7 @@ def expected_response(
     common = free * np.einsum("s,sou,sut->sot", used.sizes, batch.slope, batch.covariance) if free else 0.0
     secant, bend = _bending(batch, used)
     gain, gain_variance = _gain(covariance, derivative, batch, common, secant)
-    mean_noise = fixed / (used.noise * used.sizes[:, None] ** 2)
+    mean_noise = fixed / used.noise[:, None]
     widths = np.where(batch.moved, _MOVED_WIDTH, _OTHER_WIDTH)
     widths[shared.any(axis=(0, 2))] = _SEEN_WIDTH
     rest, residual_variance = _deviations(

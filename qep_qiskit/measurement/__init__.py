@@ -1,5 +1,6 @@
 """Measure commuting groups: from circuits to bits and moments."""
 
+from qep_qiskit.measurement.batches import ShotsOfGroup as ShotsOfGroup
 from qep_qiskit.measurement.batches import measure as measure
 from qep_qiskit.measurement.driving import MeasurementCoroutine as MeasurementCoroutine
 from qep_qiskit.measurement.driving import Queue as Queue

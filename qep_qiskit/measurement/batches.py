@@ -7,6 +7,7 @@ whatever the number of weights (Scellier 2024, sec. 4.1).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,8 @@ from qep_qiskit.measurement.state_moments import StateMoments
 from qep_qiskit.outcomes import is_none, no_covariance
 from qep_qiskit.outcomes.states import PreparedStates
 
+ShotsOfGroup = int | Sequence[int] | NDArray[np.int64] | None
+
 
 def measure(
     plan: MeasurementPlan | Sequence[Group],
@@ -28,7 +31,7 @@ def measure(
     *,
     shape: tuple[int, int],
     phases: Mapping[int, Sequence[int]],
-    shots: Sequence[int | Sequence[int] | None],
+    shots: Sequence[ShotsOfGroup],
     key: RequestKey,
     prepared_phases: Sequence[int] | None = None,
     while_waiting: Callable[[], object] | None = None,
@@ -41,7 +44,8 @@ def measure(
         prepared: States in rows, sample by sample and within a sample phase by phase.
         shape: (samples, phases).
         phases: For every group that is wanted (by index), the phases to measure it in.
-        shots: Shots per batch of every group, one number or one for every phase; None for exact.
+        shots: Shots per batch of every group: one number, one for every phase, or one for every sample and phase,
+            shape (samples, phases); None for exact.
         key: Names the request.
         prepared_phases: The phases that there are states of, in order; all by default.
         while_waiting: Other work, which an executor may do while it waits.
@@ -55,44 +59,59 @@ def measure(
     plan = plan if isinstance(plan, MeasurementPlan) else shared_plan(plan)
     there = range(shape[1]) if prepared_phases is None else prepared_phases
     rows = np.arange(shape[0] * len(there)).reshape(shape[0], len(there))
-    wanted = [batch for g, chosen in phases.items() for batch in _with_equal_shots(g, chosen, shots[g])]
+    wanted = [batch for g, chosen in phases.items() for batch in _with_equal_shots(g, chosen, shots[g], shape[0])]
     measurements = tuple(
         GroupMeasurement(
-            group=plan.groups[g], states=rows[:, [there.index(p) for p in chosen]].ravel(), shots=own, part=part
+            group=plan.groups[batch.g],
+            states=rows[batch.samples][:, [there.index(p) for p in batch.phases.tolist()]].ravel(),
+            shots=batch.shots,
+            part=batch.part,
         )
-        for g, chosen, own, part in wanted
+        for batch in wanted
     )
     data = yield Request(key=key, prepared=prepared, measurements=measurements, while_waiting=while_waiting)
     means = np.full((*shape, plan.num_estimates), np.nan)
-    every = [data.moments(place, plan.groups[g]) for place, (g, *_) in enumerate(wanted)]
+    every = [data.moments(place, plan.groups[batch.g]) for place, batch in enumerate(wanted)]
     exact = all(is_none(found.covariance) for found in every)
     covariance = no_covariance(means.shape) if exact else np.zeros((*means.shape, plan.num_estimates))
-    for (g, chosen, *_), found in zip(wanted, every, strict=True):
-        estimates = plan.estimates[g]
-        _check_means(found.means, plan.groups[g], key)
-        block = (shape[0], len(chosen), len(estimates))
-        where = np.array(chosen)[:, None]
-        means[:, where, estimates] = found.means.reshape(block)
-        if exact:
-            continue
-        pairs = where[:, :, None], estimates[:, None], estimates[None, :]
-        covariance[:, pairs[0], pairs[1], pairs[2]] = found.covariance.reshape((*block, block[-1]))
+    for batch, found in zip(wanted, every, strict=True):
+        estimates = plan.estimates[batch.g]
+        _check_means(found.means, plan.groups[batch.g], key)
+        where = np.ix_(batch.samples, batch.phases, estimates)
+        means[where] = found.means.reshape(where[0].shape[0], where[1].shape[1], len(estimates))
+        if not exact:
+            pairs = np.ix_(batch.samples, batch.phases, estimates, estimates)
+            covariance[pairs] = found.covariance.reshape(np.broadcast_shapes(*(index.shape for index in pairs)))
     return StateMoments(means=means, covariance=covariance, discarded=data.discarded)
 
 
-def _with_equal_shots(
-    g: int, phases: Sequence[int], shots: int | Sequence[int] | None
-) -> Iterator[tuple[int, list[int], int | None, int]]:
-    """Yield phases of a group with equal shots: the group, the phases, their shots, and the number of the part.
+class _Batch(NamedTuple):
+    """States of a group with equal shots: those of some samples in some phases."""
+
+    g: int
+    phases: NDArray[np.int64]
+    shots: int | None
+    part: int
+    samples: NDArray[np.int64]
+
+
+def _with_equal_shots(g: int, phases: Sequence[int], shots: ShotsOfGroup, num_samples: int) -> Iterator[_Batch]:
+    """Yield the states of a group by their shots: samples that have the same in all phases, phase by phase.
 
     Those with the most shots come first: a calibration in the same job is repeated until it has its shots.
     """
-    if not isinstance(shots, Sequence):
-        if len(phases) > 0:
-            yield g, list(phases), shots, 0
+    if len(phases) == 0:
         return
-    for part, own in enumerate(sorted({shots[p] for p in phases}, reverse=True)):
-        yield g, [p for p in phases if shots[p] == own], own, part
+    if shots is None or isinstance(shots, int):
+        yield _Batch(g, np.array(phases, dtype=np.int64), shots, 0, np.arange(num_samples))
+        return
+    given, chosen = np.asarray(shots, dtype=np.int64), np.array(phases, dtype=np.int64)
+    rows, kind = np.unique(
+        np.broadcast_to(given, (num_samples, given.shape[-1]))[:, chosen], axis=0, return_inverse=True
+    )
+    kinds = [(own, index) for index, row in enumerate(rows) for own in set(row.tolist())]
+    for part, (own, index) in enumerate(sorted(kinds, key=lambda of_kind: -of_kind[0])):
+        yield _Batch(g, chosen[rows[index] == own], own, part, np.flatnonzero(kind == index))
 
 
 def _check_means(means: NDArray, group: Group, key: RequestKey) -> None:

@@ -1,4 +1,4 @@
-"""Nudges that are equal for all samples of a batch: gradients, shot noise and diagnostics."""
+"""Nudges that are equal for all samples of a batch, and shots divided by their errors: gradients and shot noise."""
 
 import numpy as np
 import pytest
@@ -13,6 +13,7 @@ from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, VectorExecutor
 from qep_qiskit.learning import Contrast, GradientEstimator, first_beta, measure_pilot
 from qep_qiskit.learning.exact_gradient import exact_gradient
+from qep_qiskit.learning.shots import per_state, shares_by_size
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.network import chain
 from qep_qiskit.network.cost import OperatorCost
@@ -141,8 +142,73 @@ def test_the_first_nudge_is_in_units_of_energy(rng):
     [
         (["contrast={kind='holomorphic', equal_nudges=true}"], "contrast.equal_nudges: 'holomorphic' has no real"),
         (["contrast.equal_nudges=true", "update={kind='agnostic', epsilon=0.1}"], "leave out contrast.equal_nudges"),
+        (["measurement.shots_by_error=true", "measurement.shots=10"], "set contrast.equal_nudges = true"),
+        (["measurement.shots_by_error=true", "contrast.equal_nudges=true"], "expected a number of shots, got 'exact'"),
+        (
+            [
+                "network.kind='classical_ising'",
+                *("measurement.shots=10", "measurement.shots_by_error=true", "contrast.equal_nudges=true"),
+            ],
+            "measurement.shots_by_error: all samples have",
+        ),
     ],
 )
 def test_contrasts_without_equal_nudges(settings, message):
     with pytest.raises(ConfigError, match=message):
-        from_file("configs/xor.toml", [*settings, "measurement.shots='exact'", "preparation={kind='exact'}"])
+        from_file("configs/xor.toml", ["measurement.shots='exact'", "preparation={kind='exact'}", *settings])
+
+
+def divided(problem, contrast, shots, repeats=1):
+    hamiltonian, weights, inputs, targets = problem
+    estimator = GradientEstimator(
+        hamiltonian=hamiltonian,
+        preparation=ExactPreparation(),
+        contrast=contrast,
+        shots=shots,
+        equal_nudges=True,
+        shots_by_error=True,
+    )
+    executor = VectorExecutor(Seeds(1))
+    works = (estimator.estimate(weights, inputs, targets, RequestKey("test", r)) for r in range(repeats))
+    return [run_measurements(work, executor) for work in works]
+
+
+@pytest.mark.deep(but=["symmetric-loss"])
+@pytest.mark.parametrize("name", ["loss", "two outputs"])
+@pytest.mark.parametrize("kind", ["one_sided", "symmetric", "chebyshev"])
+def test_shots_divided_by_errors_have_the_exact_mean_and_the_claimed_variance(kind, name, rng):
+    problem, contrast = PROBLEMS[name](rng), Contrast(kind=kind, beta=0.1)
+    estimates = [estimate for estimate, _ in divided(problem, contrast, 2000, repeats=100)]
+    gradients, variances = (np.array([getattr(one, key) for one in estimates]) for key in ("gradient", "variance"))
+    (exact,) = estimated(problem, contrast)
+    assert mean_p_value(gradients, exact.gradient) > LIMIT
+    assert variance_p_value(gradients, variances.mean(axis=0)) > LIMIT
+
+
+def test_shots_divided_by_errors_have_the_least_noise(rng):
+    """(mean |s|)^2 over mean s^2 of the variance of equal shots, where one shot of any sample is equally noisy."""
+    problem = loss_problem(rng, samples=6, distance=ERRORS)
+    ((own, used),) = divided(problem, Contrast(beta=0.05), 10_000)
+    (equal,) = estimated(problem, Contrast(beta=0.05), shots=10_000)
+    sizes = 2.0 * ERRORS[:, 0]
+    ratio = own.group_variance.sum() / equal.group_variance.sum()
+    assert ratio == pytest.approx(sizes.mean() ** 2 / (sizes**2).mean(), rel=0.15)
+    groups, phases = 2, 2
+    free = 6 * 10_000
+    assert 0 <= free + groups * phases * 6 * 10_000 - used.shots < groups * phases * 6
+
+
+@pytest.mark.parametrize("shots", [1, 2, 3, 10, 1000])
+def test_no_more_shots_than_given(shots):
+    shares = shares_by_size(np.array([1.0, 0.4, 0.1, 0.0, 0.02, 0.9, 0.0]))
+    (own,) = per_state([shots], np.ones(2), shares)
+    assert own.shape == (7, 2)
+    assert own.min() >= min(2, shots)
+    assert shots * 7 - 8 < own[:, 0].sum() <= shots * 7
+
+
+def test_shares_fall_with_errors_in_five_steps():
+    shares = shares_by_size(np.array([1.0, 0.5, 0.24, 0.13, 0.06, 1e-9, 0.0]))
+    assert shares / shares[0] == pytest.approx([1, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16, 1 / 16])
+    assert shares.mean() == pytest.approx(1.0)
+    assert shares_by_size(np.zeros(3)) == pytest.approx([1.0, 1.0, 1.0])

@@ -56,7 +56,7 @@ def test_saturation_of_one_spin_is_exact(kind, size):
     used = UsedPhases(
         betas=betas,
         stencil=stencil,
-        noise=1.0,
+        noise=np.ones(1),
         free_weight=0.0,
         sizes=np.array([size or 1.0]),
         are_equal=size is not None,
