@@ -39,7 +39,7 @@ from qep_qiskit.learning.task_check import check_task, warn_of_certain_outputs, 
 from qep_qiskit.network import Network
 from qep_qiskit.network.cost_interface import Cost
 from qep_qiskit.network.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import has_certain_outcomes
+from qep_qiskit.preparation import AnnealerPreparation, has_certain_outcomes
 from qep_qiskit.tasks import Task
 
 
