@@ -43,10 +43,13 @@ def counted(requests):
 
 
 class Shelf(dict):
+    """Keeps circuits, each under a name of its own."""
+
     def circuit(self, name):
         return self.get(name)
 
     def keep_circuit(self, name, content):
+        assert name not in self
         self[name] = content
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.budget.problem import CachedStates, GradientProblem, with_known_signals
 from qep_qiskit.budget.statistics import mse_pull, point_statistics
+from qep_qiskit.core.json_record import JsonRecord
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.device.usage import estimated_qpu_seconds
@@ -118,7 +119,7 @@ class CountingExecutor:
 
 @short_repr
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class StudyPilot:
+class StudyPilot(JsonRecord):
     """Error model of a contrast from a pilot measurement, shown as a curve through the points of the study.
 
     Args:
@@ -137,35 +138,11 @@ class StudyPilot:
     scale: float = 1.0
     shots: int = 0
 
-    def record(self) -> Row:
-        """Return the pilot as JSON values."""
-        return {
-            "model": self.model.record(),
-            "resolved": self.resolved,
-            "batches": self.batches.tolist(),
-            "contrasts": None if self.contrasts is None else self.contrasts.record(),
-            "scale": self.scale,
-            "shots": self.shots,
-        }
-
     def joined(self, more: MeasuredContrasts) -> StudyPilot:
         """Return the pilot with more contrasts of the same kind in the fit of the bias."""
         contrasts = more if self.contrasts is None else self.contrasts.joined(more)
         model = with_bias_of(self.model, contrasts, self.scale)
         return replace(self, model=model, resolved=is_resolved(model), contrasts=contrasts)
-
-    @classmethod
-    def from_record(cls, record: Row) -> StudyPilot:
-        """Return the pilot of a record, the inverse of `record`."""
-        contrasts = record["contrasts"]
-        return cls(
-            model=ErrorModel.from_record(record["model"]),
-            resolved=record["resolved"],
-            batches=np.array(record["batches"]),
-            contrasts=None if contrasts is None else MeasuredContrasts.from_record(contrasts),
-            scale=record["scale"],
-            shots=record["shots"],
-        )
 
 
 def study_pilot(problem: GradientProblem, setting: Setting, *, shots: int, levels: int) -> StudyPilot:

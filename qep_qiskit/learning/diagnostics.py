@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import isclose
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,6 +84,24 @@ class Diagnostics:
     discarded: float = np.nan
     collapsed: int = 0
     jumps: int = 0
+
+    @classmethod
+    def of_free_states(cls, report: ConvergenceReport, **others: Any) -> Diagnostics:
+        """Return what the report of free states says, where there are no nudged ones.
+
+        Args:
+            report: Report of the preparation.
+            others: More fields.
+        """
+        known, gaps = report.residuals[np.isfinite(report.residuals)], report.gaps[np.isfinite(report.gaps)]
+        return cls(
+            gap=float(gaps.min()) if gaps.size else np.nan,
+            residual=float(known.max()) if known.size else np.nan,
+            evaluations=report.evaluations,
+            unconverged=len(report.unconverged),
+            judged=report.judged,
+            **others,
+        )
 
     def record(self) -> dict[str, float | int]:
         """Return the known values by their names in the metrics."""

@@ -181,9 +181,7 @@ class FluctuationEstimator(GradientEstimator):
     def _mean_over_samples(self, found: _Gradients, rows: NDArray[np.int64]) -> Derivative:
         """Return the mean derivative of some samples; all its noise is that of the first group."""
         variance = found.variances[rows].mean(axis=0) / len(rows)
-        by_group = np.zeros((len(self.measurement_plan.groups), len(variance)))
-        by_group[0] = variance
-        return Derivative(values=found.values[rows].mean(axis=0), variance=variance, group_variance=by_group)
+        return Derivative.of_first_group(found.values[rows].mean(axis=0), variance, len(self.measurement_plan.groups))
 
 
 def _dense(jacobian: TermJacobian, sample: int, num_terms: int) -> NDArray[np.float64]:

@@ -130,9 +130,9 @@ class HolomorphicEstimator(GradientEstimator):
         series = self._series(family, first, self._radius(family, limits))
         reached = self._convergence_radii(family, first, series, limits)
         _warn_of_truncation(series, reached)
-        per_sample = hamiltonian.jacobian(batch.weights, batch.inputs).pull_back(series.derivative)
+        gradient = hamiltonian.jacobian(batch.weights, batch.inputs).pull_back(series.derivative).mean(axis=0)
         return MeasuredGradient(
-            parts=[_exactly(per_sample.mean(axis=0), len(self.measurement_plan.groups))],
+            parts=[Derivative.of_first_group(gradient, np.zeros_like(gradient), len(self.measurement_plan.groups))],
             cost=first.cost,
             outputs=first.outputs,
             diagnostics=_diagnostics(first, nudge, series, limits, reached),
@@ -214,28 +214,14 @@ def _warn_of_truncation(series: CircleSeries, reached: NDArray) -> None:
     )
 
 
-def _exactly(gradient: NDArray, groups: int) -> Derivative:
-    return Derivative(
-        values=gradient, variance=np.zeros_like(gradient), group_variance=np.zeros((groups, len(gradient)))
-    )
-
-
 def _diagnostics(
     first: FreePhase, nudge: NDArray, series: CircleSeries, limits: NDArray, reached: NDArray
 ) -> Diagnostics:
     """Return chi, the radii, and what the report of the free states says."""
-    report = first.prepared_states.report
-    known = report.residuals[np.isfinite(report.residuals)]
-    gaps = report.gaps[np.isfinite(report.gaps)]
     sure, found = limits[np.isfinite(limits)], reached[np.isfinite(reached)]
-    return replace(
-        Diagnostics(),
-        gap=float(gaps.min()) if gaps.size else np.nan,
+    return Diagnostics.of_free_states(
+        first.prepared_states.report,
         weyl_beta=float(sure.min()) if sure.size else np.nan,
         chi=float(-np.einsum("st,st->s", nudge, series.derivative).mean()),
         convergence_radius=float(found.min()) if found.size else np.nan,
-        residual=float(known.max()) if known.size else np.nan,
-        evaluations=report.evaluations,
-        unconverged=len(report.unconverged),
-        judged=report.judged,
     )

@@ -127,32 +127,22 @@ class LinearResponseEstimator(GradientEstimator):
     def _mean(self, gradients: Responses, by_signals: NDArray) -> Derivative:
         """Return the mean over the independent samples; the noise of responses counts for the first group."""
         count = len(gradients.values)
-        own = gradients.variance.sum(axis=0) / count**2
-        by_group = np.zeros((len(self.measurement_plan.groups), len(own)))
-        by_group[0] = own
-        return Derivative(
-            values=gradients.values.mean(axis=0),
-            variance=own + by_signals.sum(axis=0) / count**2,
-            group_variance=by_group,
+        return Derivative.of_first_group(
+            gradients.values.mean(axis=0),
+            gradients.variance.sum(axis=0) / count**2,
+            len(self.measurement_plan.groups),
+            by_signals=by_signals.sum(axis=0) / count**2,
         )
 
 
 def _diagnostics(first: FreePhase, nudge: NDArray, responses: Responses) -> Diagnostics:
     """Return chi, the response of the cost, and what the report of the free states says."""
-    report = first.prepared_states.report
     chi = Responses(
         values=-np.einsum("st,st->s", nudge, responses.values),
         replicas=-np.einsum("st,bst->bs", nudge, responses.replicas),
     )
-    known = report.residuals[np.isfinite(report.residuals)]
-    gaps = report.gaps[np.isfinite(report.gaps)]
-    return replace(
-        Diagnostics(),
-        gap=float(gaps.min()) if gaps.size else np.nan,
+    return Diagnostics.of_free_states(
+        first.prepared_states.report,
         chi=float(chi.values.mean()),
         chi_se=float(np.sqrt(chi.variance.sum()) / len(chi.values)),
-        residual=float(known.max()) if known.size else np.nan,
-        evaluations=report.evaluations,
-        unconverged=len(report.unconverged),
-        judged=report.judged,
     )

@@ -53,6 +53,22 @@ class Derivative:
     most_uncertain: float = 0.0
     is_nonlinear: bool = False
 
+    @classmethod
+    def of_first_group(
+        cls, values: NDArray, variance: NDArray, groups: int, *, by_signals: NDArray | float = 0.0
+    ) -> Derivative:
+        """Return a derivative whose noise at fixed error signals is all that of the first group.
+
+        Args:
+            values: Shape (weights,).
+            variance: Shape (weights,), at fixed error signals.
+            groups: Number of groups.
+            by_signals: Variance by error signals, shape (weights,).
+        """
+        by_group = np.zeros((groups, len(variance)))
+        by_group[0] = variance
+        return cls(values=values, variance=variance + by_signals, group_variance=by_group)
+
     @property
     def approximate(self) -> bool:
         """Whether single variances may be off by more than a quarter, or their sum by more than a tenth.

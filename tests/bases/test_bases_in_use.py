@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from bases_cases import mixed_groups, program_in
 from gate_binding import bind_gates
+from planned_runs import Shelf
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.quantum_info import Statevector
 
@@ -145,18 +146,11 @@ def test_covariances_carry_the_signs(rng):
     assert found.covariance[0] * shots == pytest.approx(np.array(products) - np.outer(means, means), abs=0.02)
 
 
-class Store(dict):
-    circuit = dict.get
-
-    def keep_circuit(self, name, content):
-        self[name] = content
-
-
 @every_kind
 def test_a_job_has_a_pub_for_every_basis_of_its_own(states, groups):
     measurements = tuple(GroupMeasurement(group=group, states=np.array([0, 2]), shots=10) for group in groups)
     request = Request(key=RequestKey("train", 0), prepared=states, measurements=measurements)
-    (job,) = DeviceCircuits(line(), Seeds(1), Store()).jobs(request)
+    (job,) = DeviceCircuits(line(), Seeds(1), Shelf()).jobs(request)
     assert [pub.num_circuits for pub in job.pubs] == [2, 4]
     vectors = evolve(states.program, states.parameters)
     rows = [(pub.circuit, row) for pub in job.pubs for row in pub.values.reshape(-1, pub.values.shape[-1])]

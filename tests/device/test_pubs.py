@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from ibm_requests import SPINS, STATES, calibrated_request, ramp_request, ramp_states
+from planned_runs import Shelf
 from qiskit.quantum_info import Statevector
 
 from qep_qiskit.core.errors import ConfigError, ResourceError
@@ -20,17 +21,8 @@ from qep_qiskit.outcomes.known_states import VectorStates
 pytest.importorskip("qiskit_ibm_runtime")
 
 
-class Store(dict):
-    def circuit(self, name):
-        return self.get(name)
-
-    def keep_circuit(self, name, content):
-        assert name not in self
-        self[name] = content
-
-
 def jobs_of(request, *, store=None, seed=1):
-    return DeviceCircuits(fake_device("fake_manila", SPINS), Seeds(seed), Store() if store is None else store).jobs(
+    return DeviceCircuits(fake_device("fake_manila", SPINS), Seeds(seed), Shelf() if store is None else store).jobs(
         request
     )
 
@@ -133,7 +125,7 @@ def test_unequal_shots_are_jobs_of_their_own():
 
 
 def test_a_program_stays_on_the_qubits_it_was_given():
-    store = Store()
+    store = Shelf()
     (first,) = jobs_of(ramp_request(), store=store, seed=1)
     (again,) = jobs_of(ramp_request(step=7), store=store, seed=2)
     assert again.circuit_digest() == first.circuit_digest()

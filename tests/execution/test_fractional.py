@@ -7,6 +7,7 @@ import pytest
 from cases import random_network
 from chi_square import LIMIT, counts_p_value
 from ibm_requests import STATES, ramp_request
+from planned_runs import Shelf
 from qiskit import QuantumCircuit
 from qiskit.circuit import ParameterVector
 from qiskit.quantum_info import Operator, Statevector
@@ -28,14 +29,6 @@ pytest.importorskip("qiskit_ibm_runtime")
 
 HALF = np.pi / 2
 EDGES = [0.0, -0.0, 1e-15, -1e-15, HALF, -HALF, HALF + 1e-15, np.pi, -np.pi, 3 * HALF, 2 * np.pi, -5 * HALF]
-
-
-class Store(dict):
-    def circuit(self, name):
-        return self.get(name)
-
-    def keep_circuit(self, name, content):
-        self[name] = content
 
 
 def rzz(angle):
@@ -150,7 +143,7 @@ def test_pubs_prepare_the_states_and_stay_in_range(graph, total_time, rng):
     prepared = CircuitStates(program=program, parameters=rows)
     measurements = tuple(GroupMeasurement(group=group, states=np.arange(3), shots=10) for group in network.groups)
     device = fractional_device(fake_device("fake_kingston", 3))
-    circuits = DeviceCircuits(device, Seeds(1), Store())
+    circuits = DeviceCircuits(device, Seeds(1), Shelf())
     assert bounds_rzz(circuits.transpiled_program(program))
     (job,) = circuits.jobs(Request(key=RequestKey("train", 0), prepared=prepared, measurements=measurements))
     (pub,) = job.pubs
@@ -222,7 +215,7 @@ def test_a_cut_device_keeps_the_range(rng):
 
 def test_resubmitted_work_is_the_same_job():
     device = fractional_device(fake_device("fake_kingston", 3))
-    store = Store()
+    store = Shelf()
     first, again = (DeviceCircuits(device, Seeds(1), store).jobs(ramp_request())[0] for _ in range(2))
     assert first.circuit_digest() == again.circuit_digest()
     assert np.array_equal(first.pubs[0].values, again.pubs[0].values)

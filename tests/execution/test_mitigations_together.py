@@ -9,6 +9,7 @@ pytest.importorskip("qiskit_ibm_runtime")
 
 from chi_square import LIMIT, counts_p_value
 from ibm_requests import STATES, calibrated_request, ramp_request
+from planned_runs import Shelf
 
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device.pubs import DeviceCircuits
@@ -72,18 +73,10 @@ def test_sampled_readings_have_the_distribution_under_all_flips(name, sampler):
     assert not np.array_equal(once.bits, thrice.bits)
 
 
-class Store(dict):
-    def circuit(self, name):
-        return self.get(name)
-
-    def keep_circuit(self, name, content):
-        self[name] = content
-
-
 @pytest.mark.parametrize("name", ["fake_manila", "fake_kingston"])
 def test_calibrations_come_after_all_foldings(name, rng):
     request = folded(calibrated_request(shots=(50, 50), calibration_shots=120))
-    circuits = DeviceCircuits(device(name), Seeds(1), Store())
+    circuits = DeviceCircuits(device(name), Seeds(1), Shelf())
     (job,) = circuits.jobs(request)
     once, thrice, zeros, ones = job.pubs
     two = "cx" if name == "fake_manila" else "rzz"
