@@ -2,7 +2,9 @@
 
 import time
 
+from qep_qiskit.config import from_file
 from qep_qiskit.learning import Callback
+from qep_qiskit.runs.training import load_matching_state, open_run, start_run, trainer_in
 
 
 class StopAtStep(Callback):
@@ -37,3 +39,14 @@ def wait_for(condition, child=None, seconds=60):
         assert child is None or child.poll() is None, child.communicate()
         assert time.monotonic() < end
         time.sleep(0.002)
+
+
+def trained(path, config, *stops):
+    """Train in a folder to the end, with stops after some steps; every part begins from the folder."""
+    folder = start_run(path, from_file(config))
+    for step in (*stops, None):
+        _, experiment = open_run(path)
+        state = load_matching_state(folder, experiment)
+        outcome = trainer_in(folder, experiment, state, watchers=[StopAtStep(step)]).run()
+        assert outcome == ("finished" if step is None else "stopped")
+    return folder

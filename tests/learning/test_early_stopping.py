@@ -4,13 +4,13 @@ import json
 
 import numpy as np
 import pytest
-from stopping import StopAtStep
+from stopping import trained
 
 from qep_qiskit.cli import main
 from qep_qiskit.config import from_file
 from qep_qiskit.learning import EarlyStopping
 from qep_qiskit.runs.folder import RunFolder
-from qep_qiskit.runs.training import load_matching_state, open_run, start_run, trainer_in
+from qep_qiskit.runs.training import load_matching_state, open_run
 
 _CONFIG = """
 seed = 1
@@ -40,16 +40,6 @@ def config(tmp_path, monkeypatch):
     path = tmp_path / "early.toml"
     path.write_text(_CONFIG)
     return path
-
-
-def trained(path, config, *stops):
-    folder = start_run(path, from_file(config))
-    for step in (*stops, None):
-        _, experiment = open_run(path)
-        state = load_matching_state(folder, experiment)
-        outcome = trainer_in(folder, experiment, state, watchers=[StopAtStep(step)]).run()
-        assert outcome == ("finished" if step is None else "stopped")
-    return folder
 
 
 def lines(folder, event):

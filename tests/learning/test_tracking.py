@@ -6,13 +6,12 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
-from stopping import StopAtStep
+from stopping import trained
 
 import qep_qiskit as qep
 from qep_qiskit.config import from_file
 from qep_qiskit.core.errors import ConfigError, NotLoggedWarning
 from qep_qiskit.learning import Callback
-from qep_qiskit.runs.training import load_matching_state, open_run, start_run, trainer_in
 
 _CONFIG = """
 name = "tracked"
@@ -118,15 +117,6 @@ def config(tmp_path, monkeypatch):
         return path
 
     return write
-
-
-def trained(path, config, *stops):
-    folder = start_run(path, from_file(config))
-    for step in (*stops, None):
-        _, experiment = open_run(path)
-        state = load_matching_state(folder, experiment)
-        trainer_in(folder, experiment, state, watchers=[StopAtStep(step)]).run()
-    return folder
 
 
 def expected(folder):
