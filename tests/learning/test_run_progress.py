@@ -1,4 +1,4 @@
-"""Progress of a training: a bar in a notebook, lines in the log elsewhere."""
+"""Callbacks that need one method, and the progress of a training: a bar in a notebook, lines in the log elsewhere."""
 
 import logging
 import sys
@@ -8,7 +8,8 @@ import pytest
 
 import qep_qiskit as qep
 from qep_qiskit.config import build, check_config
-from qep_qiskit.learning import run_progress
+from qep_qiskit.core.errors import ConfigError
+from qep_qiskit.learning import Callback, run_progress
 
 CONFIG = {
     "task": {"kind": "xor"},
@@ -95,3 +96,30 @@ trained = qep.train(build(check_config({CONFIG!r}, "f")))
     (shown,) = notebook.cells[0].outputs
     assert shown.output_type == "display_data"
     assert shown.data["text/html"].startswith('<div><span style="font-family: monospace">epoch 3/3  step 6/6  loss ')
+
+
+class Epochs(Callback):
+    def __init__(self):
+        self.found = []
+
+    def on_epoch(self, trainer, record):
+        self.found.append(record["epoch"])
+
+
+def test_one_method_is_enough():
+    epochs = Epochs()
+    assert build(check_config(CONFIG, "test")).trainer(callbacks=[epochs]).run() == "finished"
+    assert epochs.found == [0, 1, 2, 3]
+
+
+def test_methods_that_nobody_calls_are_refused():
+    with pytest.raises(ConfigError, match=r"Wrong\.on_epochs: no trainer calls this; did you mean 'on_epoch'\?"):
+
+        class Wrong(Callback):
+            def on_epochs(self, trainer, record):
+                pass
+
+
+def test_what_is_no_callback_is_refused():
+    with pytest.raises(ConfigError, match="callbacks: expected objects of classes that derive from Callback, got"):
+        build(check_config(CONFIG, "test")).trainer(callbacks=[print])

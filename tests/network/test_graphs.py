@@ -1,13 +1,27 @@
-"""Graphs by name: edges, layers, positions, and errors of one line."""
+"""Graphs by name, of annealers, and patches that devices have: edges, degrees, positions, and errors of one line."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
 from cases import GRAPHS
 
-from qep_qiskit.core.errors import NetworkError
-from qep_qiskit.network import Graph, chain, complete, from_edges, heavy_hex, lattice, layered, ring
+from qep_qiskit.core.errors import NetworkError, ResourceError
+from qep_qiskit.network import (
+    Graph,
+    annealer_graph,
+    annealer_size,
+    chain,
+    complete,
+    from_edges,
+    heavy_hex,
+    heavy_hex_patch,
+    lattice,
+    layered,
+    ring,
+    square_patch,
+)
 
 
 def degrees(graph):
@@ -108,3 +122,70 @@ def test_errors_are_one_line(make, words):
         make()
     assert "\n" not in str(caught.value)
     assert re.match(r"\w+: ", str(caught.value))
+
+
+SIZES = (1, 2, 4, 7, 12, 13, 18, 31)
+
+
+@pytest.mark.parametrize("make", [heavy_hex_patch, square_patch])
+@pytest.mark.parametrize("size", SIZES)
+def test_patches_are_connected_and_grow_by_adding_spins(make, size):
+    graph, larger = make(size), make(size + 1)
+    assert graph.num_spins == len(graph.positions) == size
+    assert graph.reachable([0]) == set(range(size))
+    assert set(graph.edges) == {edge for edge in larger.edges if edge[1] < size}
+    lengths = [np.linalg.norm(graph.positions[j] - graph.positions[k]) for j, k in graph.edges]
+    assert lengths == [1.0] * len(graph.edges)
+
+
+def test_twelve_spins_are_a_hexagon_and_four_a_square():
+    assert (degrees(heavy_hex_patch(12)) == 2).all()
+    assert degrees(heavy_hex_patch(40)).max() == 3
+    assert (degrees(square_patch(4)) == 2).all()
+    assert set(square_patch(12).edges) >= {(0, 1), (1, 2), (2, 3), (0, 3)}
+    assert len(square_patch(12).edges) == 16
+    assert degrees(square_patch(40)).max() == 4
+
+
+@pytest.mark.parametrize("make", [heavy_hex_patch, square_patch])
+def test_no_spins(make):
+    with pytest.raises(NetworkError, match="at least 1 spin"):
+        make(0)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "spins", "edges", "most"),
+    [
+        ("chimera", 1, 8, 16, 4),
+        ("chimera", 3, 72, 192, 6),
+        ("pegasus", 2, 40, 164, 13),
+        ("pegasus", 4, 264, 1604, 15),
+        ("zephyr", 1, 48, 280, 17),
+        ("zephyr", 3, 336, 2808, 20),
+    ],
+)
+def test_sizes_and_degrees(name, cells, spins, edges, most):
+    pytest.importorskip("dwave_networkx")
+    graph = annealer_graph(name, cells)
+    degrees = np.bincount(np.ravel(graph.edges).astype(int), minlength=graph.num_spins)
+    assert (graph.num_spins, len(graph.edges), degrees.max()) == (spins, edges, most)
+    assert graph.reachable([0]) == set(range(spins))
+    assert len(np.unique(graph.positions, axis=0)) == spins
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "spins"), [("chimera", 16, 2048), ("pegasus", 16, 5640), ("zephyr", 15, 7440)]
+)
+def test_sizes_of_whole_chips(name, cells, spins):
+    assert annealer_size(name, cells) == spins
+
+
+def test_a_graph_that_would_be_empty():
+    with pytest.raises(NetworkError, match="cells: graph = 'pegasus' begins at 2, got 1"):
+        annealer_graph("pegasus", 1)
+
+
+def test_without_the_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dwave_networkx", None)
+    with pytest.raises(ResourceError, match=r"network.graph: 'zephyr' needs dwave-networkx; .*qep_qiskit\[ocean\]"):
+        annealer_graph("zephyr", 1)

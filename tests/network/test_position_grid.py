@@ -1,10 +1,11 @@
-"""Registers: positions and momenta are linear in Z, and automatic grids hold their states."""
+"""Registers: positions and momenta are linear in Z, polynomials in Z multiply like their values, grids hold states."""
 
 import numpy as np
 import pytest
 from oscillator_cases import anchor_spread, values_of
 
 from qep_qiskit.continuous.position_grid import GaussianWidths, PositionGrid
+from qep_qiskit.continuous.z_polynomials import ZPolynomial
 from qep_qiskit.core.errors import NetworkError
 
 MIXED = PositionGrid(num_qubits=3, boxes=(4.0, 6.5), centres=(0.3, -1.0))
@@ -68,3 +69,16 @@ def test_states_beyond_ten_qubits_are_refused():
     )
     with pytest.raises(NetworkError, match="more than 10; use weaker springs"):
         PositionGrid.around(gaussian_widths)
+
+
+def test_products_of_polynomials_are_products_of_values(rng):
+    one, other = (ZPolynomial({int(m): float(v) for m, v in enumerate(rng.normal(size=16))}) for _ in range(2))
+    values = [values_of(p, 4) for p in (one, other)]
+    assert values_of(one * other, 4) == pytest.approx(values[0] * values[1], abs=1e-12)
+    assert values_of(one - other * 0.5, 4) == pytest.approx(values[0] - values[1] / 2, abs=1e-12)
+
+
+def test_masks_leave_the_constant_out():
+    polynomial = ZPolynomial({0: 2.0, 5: 1.0, 3: -1.0})
+    assert (polynomial.constant, polynomial.masks) == (2.0, (3, 5))
+    assert (polynomial * polynomial).constant == 6.0
