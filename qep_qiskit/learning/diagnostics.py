@@ -201,11 +201,12 @@ def diagnose(
     sizes = np.ones(family.num_samples) if sizes is None else sizes
     hidden = Hidden(part=0.0) if is_at_optimum else hidden_in(family, report.hidden)
     ranges = spectral_ranges(family.groups, family.nudge)
-    cost = _expectation(moments, np.broadcast_to(family.nudge[:, None], moments.means.shape))
+    cost = _expectation(moments, np.repeat(family.nudge[:, None], len(family.betas), axis=1))
     energy = _energies(family, moments, report)
     gaps = report.gaps if free is None else np.concatenate([free.gaps, report.gaps], axis=1)
+    limits = weyl_betas(gaps, ranges)
     found = {
-        **_gap_and_weyl(gaps, ranges),
+        **_gap_and_weyl(gaps, limits),
         **_susceptibility(family.betas, cost, sizes),
         **_bounds(family.betas, energy, sizes, 0.0 if constants is None else float(constants.mean()), report, free),
     }
@@ -227,7 +228,7 @@ def diagnose(
     )
     warn_unresolved(hidden, family.smallest_nudge)
     if report.branches and not quiet:
-        warn_of_strength(family, weyl_betas(gaps, ranges))
+        warn_of_strength(family, limits)
         warn_of_jumps(jumps, report)
     return diagnostics
 
@@ -253,10 +254,9 @@ def _energies(family: HamiltonianFamily, moments: StateMoments, report: Converge
     return Curve(np.where(known, report.energies, measured.values), np.where(known, 0.0, measured.variances))
 
 
-def _gap_and_weyl(gaps: NDArray, ranges: NDArray) -> dict[str, float]:
+def _gap_and_weyl(gaps: NDArray, limits: NDArray) -> dict[str, float]:
     if not np.isfinite(gaps).any():
         return {}
-    limits = weyl_betas(gaps, ranges)
     limits = limits[np.isfinite(limits)]
     return {"gap": float(np.nanmin(gaps)), "weyl_beta": float(limits.min()) if limits.size else float("nan")}
 

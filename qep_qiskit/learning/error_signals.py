@@ -41,6 +41,7 @@ class SignalBatch:
             samples of a batch, means); otherwise None.
         is_nonlinear: Whether signals of a loss of a batch are far from linear within two standard errors of the
             outputs, so that the covariance of the gradient is only approximate.
+        is_at_optimum: Whether all signals vanish because the loss is at its minimum.
     """
 
     signals: NDArray[np.float64]
@@ -53,6 +54,7 @@ class SignalBatch:
     is_free_phase: bool
     coupling: NDArray[np.float64] | None = None
     is_nonlinear: bool = False
+    is_at_optimum: bool = False
 
     @property
     def is_noisy(self) -> bool:
@@ -88,6 +90,7 @@ def signal_batch(
     plan: MeasurementPlan,
     nudged: StateMoments,
     coefficients: NDArray,
+    signals: NDArray,
 ) -> SignalBatch:
     """Return the error signals of the free phase.
 
@@ -98,16 +101,18 @@ def signal_batch(
         plan: Measurement plan of the gradient.
         nudged: Moments of the terms in all phases, shape (samples, phases, terms).
         coefficients: Coefficients of H, shape (samples, terms).
+        signals: The error signals, shape (samples, outputs).
     """
     assert hamiltonian.output_map is not None
     assert first.outputs is not None
     assert first.output_covariance is not None
     cost, matrix = hamiltonian.cost, hamiltonian.output_map[0]
-    slope, covariance = cost.curvature(first.outputs, targets) @ matrix, first.moments.covariance[:, 0]
+    curvature, covariance = cost.curvature(first.outputs, targets), first.moments.covariance[:, 0]
+    slope = curvature @ matrix
     fluctuations = np.zeros((len(targets), plan.num_estimates, len(matrix)))
     if not is_none(covariance):
         fluctuations = (covariance @ matrix.T)[:, plan.terms]
-    signals, coupling, is_nonlinear = cost.signals(first.outputs, targets), None, False
+    coupling, is_nonlinear = None, False
     if cost.couples_samples and not is_none(covariance):
         by_outputs = cost.coupling(first.outputs, targets)
         is_nonlinear = _is_nonlinear(cost, first, targets, signals, by_outputs)
@@ -123,11 +128,12 @@ def signal_batch(
         covariance=covariance,
         fluctuations=fluctuations,
         output_covariance=first.output_covariance,
-        moved=_moved(hamiltonian)[plan.terms],
+        moved=hamiltonian.moved_by_outputs[plan.terms],
         excitation=expected_excitation(hamiltonian, first, nudged, coefficients, signals),
         is_free_phase=not plan.of_entries,
         coupling=coupling,
         is_nonlinear=is_nonlinear,
+        is_at_optimum=cost.is_at_optimum(signals, curvature, first.outputs, targets),
     )
 
 
@@ -146,16 +152,6 @@ def _is_nonlinear(cost: Cost, first: FreePhase, targets: NDArray, signals: NDArr
         square += float(((cost.signals(first.outputs + moved, targets) - signals - linear) ** 2).sum())
         expected += float((linear**2).sum() + (signals**2).sum())
     return square > _NONLINEAR * expected
-
-
-def _moved(hamiltonian: NudgedHamiltonian) -> NDArray[np.bool_]:
-    """Whether terms do not commute with outputs, or may not, shape (terms, outputs)."""
-    anticommuting = hamiltonian.anticommuting_with_outputs
-    assert hamiltonian.output_map is not None
-    matrix = hamiltonian.output_map[0]
-    if anticommuting is None:
-        return np.ones(matrix.T.shape, dtype=bool)
-    return ((matrix[:, hamiltonian.output_strings] != 0.0) @ anticommuting).T
 
 
 def _by_estimates(slope: NDArray, first: FreePhase, plan: MeasurementPlan) -> NDArray:

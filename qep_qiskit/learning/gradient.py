@@ -345,7 +345,7 @@ class GradientEstimator:
         """Measure the free phase where its error signals make the nudge, and then all phases in one request."""
         hamiltonian, targets, key, start = self.hamiltonian, work.targets, work.key, work.start
         plan = gradient_plan(hamiltonian, self.grouping, work.jacobian)
-        first, free_cost = None, None
+        first, free_cost, signals = None, None, None
         if hamiltonian.cost.has_signals:
             sizes = np.abs(work.betas[work.betas != 0.0])
             finest = float(sizes.min()) if 0.0 in work.betas and sizes.size else None
@@ -359,7 +359,8 @@ class GradientEstimator:
             start = WarmStart(
                 free=first.prepared_states.free, arrays={**start.arrays, **first.prepared_states.warm_start}
             )
-            nudge, constants = hamiltonian.nudge(targets, first.outputs), None
+            signals = hamiltonian.cost.signals(first.outputs, targets)
+            nudge, constants = hamiltonian.signal_nudge(signals), None
         else:
             nudge, constants = hamiltonian.operator_nudge(targets)
         betas, fractions = self._betas_and_shots(work, nudge)
@@ -372,17 +373,16 @@ class GradientEstimator:
         if first is not None and not plan.of_entries:
             estimates = filled_in(estimates, first.estimates, betas)
         moments = plan.averaged_per_term(estimates, hamiltonian.num_terms)
-        signals = None if first is None else signal_batch(hamiltonian, first, targets, plan, moments, work.free)
+        batch = None
+        if first is not None and signals is not None:
+            batch = signal_batch(hamiltonian, first, targets, plan, moments, work.free, signals)
         diagnostics = diagnose(
             family,
             moments,
             prepared_states.report,
             None if first is None else first.prepared_states.report,
             constants=constants,
-            is_at_optimum=first is not None
-            and first.outputs is not None
-            and signals is not None
-            and hamiltonian.cost.is_at_optimum(signals.signals, first.outputs, targets),
+            is_at_optimum=batch is not None and batch.is_at_optimum,
             quiet=work.quiet,
             shot_fractions=fractions,
             sizes=sizes,
@@ -393,7 +393,7 @@ class GradientEstimator:
             plan=plan,
             moments=estimates,
             jacobian=plan.jacobian(work.jacobian),
-            signals=signals,
+            signals=batch,
             cost=cost_of_phases(hamiltonian, moments, betas, targets) if free_cost is None else free_cost(),
             outputs=None if first is None else first.outputs,
             diagnostics=diagnostics,
@@ -424,7 +424,8 @@ class GradientEstimator:
     ) -> MeasurementCoroutine[tuple[StateMoments, PreparationResult]]:
         """Prepare all phases that some group needs, and measure them; the cost is computed meanwhile."""
         used, count = sorted({p for chosen in wanted.values() for p in chosen}), len(family.betas)
-        prepared_states = yield from prepared(self.preparation, replace(family, betas=family.betas[used]), start)
+        own = family if len(used) == count else replace(family, betas=family.betas[used])
+        prepared_states = yield from prepared(self.preparation, own, start)
         moments = yield from measure(
             plan,
             prepared_states.states,

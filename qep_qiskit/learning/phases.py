@@ -187,6 +187,8 @@ class MeasuredPhases:
         samples = len(self.moments.means)
         if samples % parts:
             raise ValueError(f"expected samples that divide into {parts} parts, got {samples}")
+        if parts == 1:
+            return [self]
         size = samples // parts
         names = (
             "moments",

@@ -186,14 +186,14 @@ class Cost(ABC):
         """
         return self.curvature(outputs, targets)
 
-    def is_at_optimum(self, signals: NDArray, outputs: NDArray, targets: NDArray) -> bool:
+    def is_at_optimum(self, signals: NDArray, curvature: NDArray, outputs: NDArray, targets: NDArray) -> bool:
         """Whether error signals are below 1e-9 of their scale, so that the gradient is zero.
 
         Args:
             signals: Shape (samples, outputs), error signals.
+            curvature: Shape (samples, outputs, outputs), their derivatives.
             outputs: Shape (samples, outputs), output expectations.
             targets: Shape (samples, targets).
         """
-        curvature = np.abs(self.curvature(outputs, targets))
         sizes = np.abs(outputs) + np.abs(targets).max(axis=1, initial=0.0)[:, None]
-        return bool((np.abs(signals) <= _NO_SIGNAL * np.einsum("soq,sq->so", curvature, sizes)).all())
+        return bool((np.abs(signals) <= _NO_SIGNAL * np.einsum("soq,sq->so", np.abs(curvature), sizes)).all())

@@ -182,6 +182,16 @@ class NudgedHamiltonian:
         return np.array([[not terms[shown].commutes_with(one) for one in terms] for shown in self.output_strings])
 
     @cached_property
+    def moved_by_outputs(self) -> NDArray[np.bool_]:
+        """Whether terms do not commute with outputs, or may not, shape (terms, outputs)."""
+        anticommuting = self.anticommuting_with_outputs
+        assert self.output_map is not None
+        matrix = self.output_map[0]
+        if anticommuting is None:
+            return np.ones(matrix.T.shape, dtype=bool)
+        return np.asarray(((matrix[:, self.output_strings] != 0.0) @ anticommuting).T)
+
+    @cached_property
     def responding_terms(self) -> NDArray[np.int64]:
         """Indices of the trained terms that anticommute with an output; none where terms are not Pauli strings."""
         anticommuting = self.anticommuting_with_outputs

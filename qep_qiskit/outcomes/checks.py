@@ -26,14 +26,17 @@ def require_probabilities(weights: NDArray, name: str, *, total: int | None = No
     """
     if not weights.size:
         return
-    require_real(weights, name, first)
+    _require_real_type(weights, name)
     least, sums = float(weights.min()), weights.sum(axis=1)
     what, wanted = ("probabilities", 1.0) if total is None else ("counts", float(total))
-    off = int(np.argmax(np.abs(sums - wanted)))
-    if least < (-_NEGATIVE_TOLERANCE if total is None else 0):
+    off = int(np.abs(sums - wanted).argmax())  # the first that is no number, if there is one
+    lowest, tolerance = (-_NEGATIVE_TOLERANCE, _SUM_TOLERANCE) if total is None else (0.0, 0.0)
+    if least >= lowest and abs(sums[off] - wanted) <= tolerance:
+        return
+    require_real(weights, name, first)
+    if least < lowest:
         raise ResultError(f"{name}: expected {what} from 0 on, got {least:.3g}")
-    if abs(sums[off] - wanted) > (_SUM_TOLERANCE if total is None else 0):
-        raise ResultError(f"{name}: expected {what} that sum to {wanted:g}, got {sums[off]:.6g} in state {first + off}")
+    raise ResultError(f"{name}: expected {what} that sum to {wanted:g}, got {sums[off]:.6g} in state {first + off}")
 
 
 def require_real(values: NDArray, name: str, first: int = 0) -> None:
@@ -47,12 +50,16 @@ def require_real(values: NDArray, name: str, first: int = 0) -> None:
     Raises:
         ResultError: One is not.
     """
-    if values.dtype.kind not in "iuf":
-        raise ResultError(f"{name}: expected real numbers, got {values.dtype}")
+    _require_real_type(values, name)
     # The sum of all is finite only if each of them is: no array of truth values is made.
     if values.dtype.kind == "f" and not np.isfinite(values.sum()) and not np.isfinite(values).all():
         place = tuple(np.argwhere(~np.isfinite(values))[0])
         raise ResultError(f"{name}: expected finite numbers, got {values[place]} in state {first + place[0]}")
+
+
+def _require_real_type(values: NDArray, name: str) -> None:
+    if values.dtype.kind not in "iuf":
+        raise ResultError(f"{name}: expected real numbers, got {values.dtype}")
 
 
 def require_shape(values: NDArray, shape: tuple[int | None, ...], name: str) -> None:

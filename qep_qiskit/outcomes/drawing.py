@@ -99,6 +99,8 @@ def _checked(probabilities_of: Callable[[slice], NDArray], size: int, start: int
 
 
 def _joined(parts: list[NDArray], size: int) -> NDArray:
+    if len(parts) == 1:
+        return parts[0]
     return np.concatenate(parts) if parts else np.zeros((0, size))
 
 
