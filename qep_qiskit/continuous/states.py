@@ -122,11 +122,16 @@ class PointStates(PreparedStates):
         return np.concatenate([self.expectations(group, rows) for group in groups], axis=1)
 
     def measured(
-        self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+        self,
+        group: CoordinateGroup,
+        rows: NDArray[np.int64],
+        shots: int | None,
+        generator: np.random.Generator | None,
     ) -> Outcomes:
         """Return exact expectations, or sampled positions or momenta."""
         if shots is None:
             return ExactMeans(means=self.expectations(group, rows))
+        assert generator is not None
         atoms, dims = group.point_shape
         require_bytes(8 * 3 * len(rows) * shots * atoms * dims, f"{shots} shots of {atoms} atoms")
         return CoordinateSamples(points=self.sampled(group, rows, shots, generator))

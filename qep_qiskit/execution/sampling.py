@@ -73,7 +73,7 @@ def draw_pieces(
         piece, own = pair
         rows = own.states[own.states // size == piece] - start
         words = ("piece", piece) if piece else ()
-        return prepared.measured(own.group, rows, own.shots, seeds.generator(*key, *own.seed_words, *words)).compact()
+        return _measured(prepared, own, rows, seeds, (*key, *own.seed_words, *words)).compact()
 
     pieces = range(start // size, -(-(start + len(vectors)) // size))
     found = _side_by_side(drawn, list(product(pieces, measurements)), prepared, measurements)
@@ -110,11 +110,18 @@ def _sampled(prepared: PreparedStates, request: Request, seeds: Seeds) -> ShotDa
     """Draw every measurement from a random stream of its own, so groups are independent."""
 
     def drawn(own: GroupMeasurement) -> Outcomes:
-        stream = seeds.generator(*request.key.seed_words, *own.seed_words)
-        return prepared.measured(own.group, own.states, own.shots, stream)
+        return _measured(prepared, own, own.states, seeds, (*request.key.seed_words, *own.seed_words))
 
     found = _side_by_side(drawn, request.measurements, prepared, request.measurements)
     return ShotData(outcomes=tuple(found), discarded=prepared.discarded)
+
+
+def _measured(
+    prepared: PreparedStates, own: GroupMeasurement, rows: NDArray, seeds: Seeds, words: tuple[str | int, ...]
+) -> Outcomes:
+    """Measure some states with a random stream, which is not made where nothing is drawn from it."""
+    draws = own.shots is not None or prepared.always_draws
+    return prepared.measured(own.group, rows, own.shots, seeds.generator(*words) if draws else None)
 
 
 def _side_by_side(

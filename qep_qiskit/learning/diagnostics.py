@@ -270,7 +270,7 @@ def _susceptibility(betas: NDArray, cost: Curve, sizes: NDArray) -> dict[str, fl
 
     The curve is that of C over the sizes, by beta over the sizes.
     """
-    size = float(np.abs(betas[betas != 0.0]).min())
+    size = min(abs(beta) for beta in betas.tolist() if beta != 0.0)
     innermost = (_phase(betas, side) for side in (-size, size))
     high = max(phase for phase in innermost if phase is not None)
     low = _phase(betas, -betas[high])
@@ -305,11 +305,10 @@ def _bounds(
     if zero is None:
         return {}
     found: dict[str, float] = {}
-    for name, chosen in (("lower", betas[betas > 0]), ("upper", betas[betas < 0])):
-        if chosen.size:
-            beta = float(chosen[np.abs(chosen).argmin()])
-            phase = _phase(betas, beta)
-            assert phase is not None
+    for name, side in (("lower", 1.0), ("upper", -1.0)):
+        chosen = [(abs(beta), phase, beta) for phase, beta in enumerate(betas.tolist()) if side * beta > 0.0]
+        if chosen:
+            _, phase, beta = min(chosen)
             bound, found[f"{name}_se"] = energy.slope(zero, phase, beta, sizes)
             found[name] = bound + constant
     return found

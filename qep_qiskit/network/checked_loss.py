@@ -102,8 +102,8 @@ class CheckedLoss:
         except Exception as error:  # the user's function may raise anything
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise NetworkError(f"loss: the {what} of '{self.name}' cannot be had: {reason}") from error
-        names = ("samples", "outputs", *(("samples",) if len(shape) == 4 else ()), "outputs")[: len(shape)]
         if found.shape != shape:
+            names = ("samples", "outputs", *(("samples",) if len(shape) == 4 else ()), "outputs")[: len(shape)]
             expected = f"({', '.join(names)}{',' if len(names) == 1 else ''})"
             raise NetworkError(f"loss: {what} of '{self.name}': expected shape {expected} = {shape}, got {found.shape}")
         if found.dtype.kind not in "fiu":

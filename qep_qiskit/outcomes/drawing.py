@@ -21,7 +21,7 @@ def draw(
     probabilities_of: Callable[[slice], NDArray],
     shape: tuple[int, int],
     shots: int | None,
-    generator: np.random.Generator,
+    generator: np.random.Generator | None,
     name: str,
 ) -> BitOutcomes:
     """Draw outcomes of one group, for few states at a time: a large batch is never copied.
@@ -34,7 +34,7 @@ def draw(
             array, which is worked in.
         shape: (measured, 2^N).
         shots: Shots of each state, or None for the probabilities.
-        generator: The stream of this group.
+        generator: The stream of this group; not needed without shots.
         name: Where the probabilities come from.
 
     Raises:
@@ -44,6 +44,7 @@ def draw(
     if shots is None:
         parts = in_threads(lambda start: _checked(probabilities_of, size, start, name), starts)
         return Distribution(weights=_joined(parts, size), shots=None)
+    assert generator is not None
     if num_qubits_of(size) <= _COUNTS_UP_TO_QUBITS:
         counts = [_counts(_checked(probabilities_of, size, start, name), shots, generator) for start in starts]
         return Distribution(weights=_joined(counts, size), shots=shots)

@@ -42,7 +42,11 @@ class KnownStates(PreparedStates):
         """
 
     def measured(
-        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+        self,
+        group: CommutingGroup,
+        rows: NDArray[np.int64],
+        shots: int | None,
+        generator: np.random.Generator | None,
     ) -> BitOutcomes:
         """Draw outcomes from the probabilities."""
         return draw(*self._source(group, rows), shots, generator, _name_of(group))
@@ -136,7 +140,11 @@ class SpinConfigurations(PreparedStates):
         return self.spins.shape[1]
 
     def measured(
-        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+        self,
+        group: CommutingGroup,
+        rows: NDArray[np.int64],
+        shots: int | None,
+        generator: np.random.Generator | None,
     ) -> BitMemory:
         """Return one shot that is certain: spin k is bit k, and bytes are big-endian.
 
@@ -178,7 +186,11 @@ class SpinReads(PreparedStates):
         return self.spins.shape[2]
 
     def measured(
-        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+        self,
+        group: CommutingGroup,
+        rows: NDArray[np.int64],
+        shots: int | None,
+        generator: np.random.Generator | None,
     ) -> BitMemory:
         """Return the reads.
 

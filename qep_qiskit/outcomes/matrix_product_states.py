@@ -59,7 +59,11 @@ class MatrixProductStates(PreparedStates):
         return replace(self, states=tuple(self.states[row] for row in chosen), energies=self.energies[chosen])
 
     def measured(
-        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+        self,
+        group: CommutingGroup,
+        rows: NDArray[np.int64],
+        shots: int | None,
+        generator: np.random.Generator | None,
     ) -> Outcomes:
         """Draw shots from the states, one after the other from one stream, or compute exact means.
 
@@ -76,6 +80,7 @@ class MatrixProductStates(PreparedStates):
         if shots is None:
             means = [self.states[row].means(group) for row in rows]
             return ExactMeans(means=np.array(means).reshape(len(rows), group.num_terms))
+        assert generator is not None
         found = np.zeros((len(rows), shots, -(-size // 8)), dtype=np.uint8)
         for place, row in enumerate(rows):
             drawn = self.states[row].sample(basis, shots, generator)

@@ -87,7 +87,11 @@ class ProductStates(PreparedStates):
         return replace(self, parts=tuple(part.rows(chosen) for part in self.parts))
 
     def measured(
-        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+        self,
+        group: CommutingGroup,
+        rows: NDArray[np.int64],
+        shots: int | None,
+        generator: np.random.Generator | None,
     ) -> Outcomes:
         """Draw shots of one part after the other from one stream, or compute exact means.
 
@@ -102,6 +106,7 @@ class ProductStates(PreparedStates):
         """
         if shots is None:
             return ExactMeans(means=self._means(group, rows))
+        assert generator is not None
         size = self.num_qubits
         found = np.zeros((len(rows), shots, num_bytes_of(size)), dtype=np.uint8)
         for part, qubits in zip(self.parts, self.qubits, strict=True):

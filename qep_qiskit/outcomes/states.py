@@ -40,6 +40,9 @@ class PreparedStates(ABC):
     is_certain: ClassVar[bool] = False
     """Whether every shot reads the same: then no shots are counted."""
 
+    always_draws: ClassVar[bool] = False
+    """Whether random numbers are drawn without shots too, as for means over Markov chains."""
+
     per_state: ClassVar[tuple[str, ...]] = ()
     """Names of the fields with one row per state."""
 
@@ -68,7 +71,11 @@ class PreparedStates(ABC):
         return take_rows(self, chosen, *self.per_state)
 
     def measured(
-        self, group: Any, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+        self,
+        group: Any,
+        rows: NDArray[np.int64],
+        shots: int | None,
+        generator: np.random.Generator | None,
     ) -> Outcomes:
         """Return outcomes of known states.
 
@@ -76,7 +83,7 @@ class PreparedStates(ABC):
             group: The group to measure.
             rows: Shape (measured,), the states.
             shots: Shots of each, or None for exact outcomes.
-            generator: The stream of random numbers of this group.
+            generator: The stream of random numbers of this group, or None where nothing is drawn.
 
         Raises:
             ConfigError: The states have no outcomes in this group.

@@ -106,6 +106,7 @@ class NeuralStates(PreparedStates):
         chains: Shape of the wave functions and of their chains.
     """
 
+    always_draws: ClassVar[bool] = True
     per_state: ClassVar[tuple[str, ...]] = ("parameters", "rotations", "spins")
 
     parameters: NDArray[np.float64]
@@ -119,7 +120,11 @@ class NeuralStates(PreparedStates):
         return self.chains.num_spins
 
     def measured(
-        self, group: Any, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator
+        self,
+        group: Any,
+        rows: NDArray[np.int64],
+        shots: int | None,
+        generator: np.random.Generator | None,
     ) -> SampledMeans:
         """Return means of the terms over Markov chains, with their covariance from the scatter of the chains.
 
@@ -137,6 +142,7 @@ class NeuralStates(PreparedStates):
                 "shots: 'neural' states are sampled by their Markov chains (preparation.samples) and give no shots; "
                 "use measurement.shots = 'exact'"
             )
+        assert generator is not None
         strings, means, covariances = RealStrings.of([group]), [], []
         for row in rows:
             spins = self.chains.drawn(self.parameters[row], self.spins[row], generator)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator
 
 from qep_qiskit.core.groups import blocks_of
-from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.operators import Basis, CommutingGroup, LocalBasis
 from qep_qiskit.preparation.lanczos import lowest_levels
 from qep_qiskit.preparation.matrix_free import MatrixFree
 
 _MIXED_IN = 0.1
+_KEPT_UP_TO_QUBITS = 7
 
 
 def is_real(groups: Sequence[CommutingGroup]) -> bool:
@@ -28,17 +30,25 @@ def dense_hamiltonians(groups: Sequence[CommutingGroup], coefficients: NDArray) 
         groups: The commuting groups.
         coefficients: Shape (states, terms).
     """
-    size, computational = 1 << groups[0].num_qubits, LocalBasis("Z" * groups[0].num_qubits)
-    identity = np.eye(size, dtype=float if is_real(groups) else complex)
-    total = np.zeros((len(coefficients), size, size), dtype=identity.dtype)
+    num_qubits, dtype = groups[0].num_qubits, float if is_real(groups) else complex
+    size, computational = 1 << num_qubits, LocalBasis("Z" * num_qubits)
+    columns_of = _kept_columns if num_qubits <= _KEPT_UP_TO_QUBITS else _columns
+    total = np.zeros((len(coefficients), size, size), dtype=dtype)
     for group, block in blocks_of(groups, coefficients):
         if group.basis == computational:  # its matrix is its diagonal
-            places = np.arange(size)
-            total[:, places, places] += group.diagonal(block)
+            total.reshape(-1, size**2)[:, :: size + 1] += group.diagonal(block)
             continue
-        columns = group.basis.rotate(identity).T
+        columns = columns_of(group.basis, dtype)
         total += np.matmul(columns.conj().T, group.diagonal(block)[:, :, None] * columns)
     return total
+
+
+def _columns(basis: Basis, dtype: type) -> NDArray:
+    """Return V as a matrix whose column x is that of the basis state x."""
+    return basis.rotate(np.eye(1 << basis.num_qubits, dtype=dtype)).T
+
+
+_kept_columns = lru_cache(maxsize=64)(_columns)
 
 
 def diagonals_of(groups: Sequence[CommutingGroup], coefficients: NDArray) -> list[NDArray]:
