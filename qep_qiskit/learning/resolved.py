@@ -49,25 +49,26 @@ def warn_unresolved(hidden: Hidden, smallest: float) -> None:
         smallest: Smallest difference between the nudges of its phases.
     """
     unresolved = partial(warn, UnresolvedContrastWarning, of=1)
+    detail = _what_is_hidden(hidden, smallest) if hidden.is_too_much else ""
     unresolved(
         "nudged states have not followed the nudge: their residuals, or rounding errors, hide the contrast, and the "
         "gradient is unknown, not zero. Give a larger contrast.beta, or a smaller preparation.tolerance (by default "
         "it follows beta); optimisers of sampled energies need more iterations (preparation.options)",
-        detail=_what_is_hidden(hidden, smallest),
+        detail=detail,
         affected=int(hidden.is_too_much and not hidden.is_random),
     )
     unresolved(
         "optimisers of sampled energies miss the minimum by more than the nudge moves it, in random directions: this "
         "averages out over many steps, but the error bars of a gradient do not include it. Raise preparation.shots or "
         "the iterations in preparation.options, or give a larger contrast.beta",
-        detail=_what_is_hidden(hidden, smallest),
+        detail=detail,
         affected=int(hidden.is_too_much and hidden.is_random),
         severity="warning",
     )
     unresolved(
         "it is unknown whether nudged states have followed the nudge: shot noise hides the slopes of sampled energies. "
         "Raise preparation.residual_shots (or residual_directions), or give a larger contrast.beta",
-        detail=_what_would_tell(hidden),
+        detail=_what_would_tell(hidden) if hidden.is_undecided else "",
         affected=int(hidden.is_undecided),
         severity="note",
     )
