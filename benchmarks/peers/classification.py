@@ -66,7 +66,7 @@ class Trainings:
 
     def score(self, one: PublicSet, name: str, point: Point, seed: int, fold: int | None = None) -> dict[str, Any]:
         """Accuracies, epochs, shots and seconds of one training, on a fold of the training rows or on all of them."""
-        key = [one.family, one.name, name, *asdict(point).values(), seed, fold, self._epochs]
+        key = [one.family, one.name, name, ROWS[name].digest, *asdict(point).values(), seed, fold, self._epochs]
         known = self._known.get(json.dumps(key))
         if known is not None:
             return known
