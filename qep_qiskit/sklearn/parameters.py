@@ -87,6 +87,8 @@ def merged_config(
     content.setdefault("cost", {}).setdefault("kind", "loss")
     content.setdefault("update", {}).setdefault("kind", "adam")
     content["update"].setdefault("decay", "linear")
+    shots = parameters["shots"] if parameters["shots"] is not None else content.get("measurement", {}).get("shots")
+    has_shots = shots not in (None, "exact")
     is_ising = content.setdefault("network", {}).setdefault("kind", "ising") == "ising"
     for name, key in KEYS.items():
         section, last = key.split(".")
@@ -96,18 +98,28 @@ def merged_config(
         if name == "n_jobs":
             value = _jobs(value)
         if value is None and name in _DEFAULTS:
-            value = _DEFAULTS[name][parameters["shots"] is not None]
+            value = _DEFAULTS[name][has_shots]
         if last in content.get(section, {}):
             if parameters[name] != defaults[name]:
                 raise ConfigError(f"{name}: config also sets {key}; leave one of them out")
             continue
         _fill(content, section, last, value)
+    if is_ising and has_shots:
+        _divide_by_errors(content)
     if is_ising:
         cost = content["cost"]
         encoding: Encoding = "one_hot" if cost.get("loss") == "cross_entropy" else "amplitude"
         outputs = default_num_targets(num_classes, encoding) if num_classes else num_targets
         _fill_outputs(content["network"], cost, outputs)
     return check_config(content, "config")
+
+
+def _divide_by_errors(content: dict[str, Any]) -> None:
+    """Nudge all samples equally and divide shots by their errors, where neither is given and the contrast allows it."""
+    if "kind" in content.get("contrast", {}) or content["update"]["kind"] == "agnostic":
+        return
+    if content.setdefault("contrast", {}).setdefault("equal_nudges", True):
+        content.setdefault("measurement", {}).setdefault("shots_by_error", True)
 
 
 def _jobs(n_jobs: Any) -> int:

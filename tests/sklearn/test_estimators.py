@@ -186,6 +186,22 @@ def test_keys_of_a_configuration_go_deeper(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({}, (0.05, False, False)),
+        ({"shots": 10}, (0.3, True, True)),
+        ({"config": {"measurement": {"shots": 10}}}, (0.3, True, True)),
+        ({"shots": 10, "config": {"contrast": {"equal_nudges": False}}}, (0.3, False, False)),
+        ({"shots": 10, "config": {"measurement": {"shots_by_error": False}}}, (0.3, True, False)),
+        ({"shots": 10, "config": {"contrast": {"kind": "four_point"}}}, (0.3, False, False)),
+    ],
+)
+def test_shots_are_divided_by_errors_unless_told_otherwise(parameters, expected):
+    config = qep.QEPClassifier(epochs=1, random_state=0, **parameters).fit(INPUTS[FEW], LABELS[FEW]).trained_.config
+    assert (config.contrast.beta, config.contrast.equal_nudges, config.measurement.shots_by_error) == expected
+
+
+@pytest.mark.parametrize(
     ("parameters", "message"),
     [
         ({"epochs": 2, "config": {"training": {"epochs": 3}}}, "epochs: config also sets training.epochs"),
