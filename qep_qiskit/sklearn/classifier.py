@@ -30,11 +30,11 @@ class QEPClassifier(ClassifierMixin, QEPEstimator):
         preparation: How states are prepared: ``"exact"``, ``"adiabatic"``, ``"vqe"``, ...
         backend: Where circuits run: ``"statevector"``, ``"aer"``, the name of a device snapshot, ...; by default
             ``"statevector"``, or ``"aer"`` where `config` has noise or another key of Aer.
-        shots: Shots of each batch, in the mean over samples; None for exact expectations. Ising networks nudge all samples
-            by the same energy and give more shots to those with larger errors (`contrast.equal_nudges` and
+        shots: Shots of each batch, in the mean over samples; None for exact expectations. Ising networks nudge all
+            samples by the same energy and give more shots to those with larger errors (`contrast.equal_nudges` and
             `measurement.shots_by_error`, which `config` may set otherwise).
-        beta: Nudge, an energy where nudges are equal, or ``"auto"`` for the best one by pilot measurements (which needs shots); None for 0.05
-            without shots and 0.3 with shots, whose noise grows as 1 / beta.
+        beta: Nudge, an energy where all samples have the same, or ``"auto"`` for the best one by pilot measurements
+            (which needs shots); None for 0.05 without shots and 0.3 with shots, whose noise grows as 1 / beta.
         loss: ``"cross_entropy"`` or ``"squared_error"``; None for the cross-entropy.
         epochs: Passes over the training samples.
         batch_size: Samples for each update of the weights.
