@@ -16,7 +16,8 @@ from ibm_requests import LOOPBACK_SHOTS, SPINS, calibrated_request, ramp_request
 
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device import ibm
-from qep_qiskit.device.ibm import IbmDevice, ibm_device
+from qep_qiskit.device.ibm import IbmDevice
+from qep_qiskit.device.ibm_login import open_service
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.remote import RemoteExecutor
 from qep_qiskit.device.retries import RetryPolicy
@@ -45,7 +46,9 @@ def main(path, out, how=None):
     if how in ("calibrated", "twirled"):
         request = calibrated_request(shots=shots, calibration_shots=2 * LOOPBACK_SHOTS, kind=how, randomizations=128)
     with JobLedger(Path(path)) as ledger:
-        executor = RemoteExecutor(ibm_device("ibm_manila", SPINS), Seeds(1), ledger, retries=PATIENCE)
+        executor = RemoteExecutor(
+            IbmDevice(open_service(), "ibm_manila", num_qubits=SPINS), Seeds(1), ledger, retries=PATIENCE
+        )
         data = executor.collect(executor.submit(request))
     calibration = [] if data.calibration is None else [data.calibration]
     np.savez(out, *(outcome.bits for outcome in (*data.outcomes, *calibration)))

@@ -92,7 +92,7 @@ def live_device(config: Config, num_qubits: int, **options: Any) -> RemoteDevice
     Args:
         config: The configuration.
         num_qubits: Number of qubits that are needed.
-        options: More arguments of `ibm_device`.
+        options: More arguments of `IbmDevice`.
 
     Raises:
         ConfigError: qiskit-ibm-runtime is not installed.
@@ -101,9 +101,11 @@ def live_device(config: Config, num_qubits: int, **options: Any) -> RemoteDevice
     """
     section = config.execution
     with _needing_the_client(section.backend):
-        from qep_qiskit.device.ibm import ibm_device
+        from qep_qiskit.device.ibm import IbmDevice
+        from qep_qiskit.device.ibm_login import open_service
 
-        return ibm_device(section.where.device, num_qubits, section.instance, **options)
+        service = open_service(section.instance)
+        return IbmDevice(service, section.where.device, num_qubits=num_qubits, **options)
 
 
 def local_device(config: Config, num_qubits: int) -> BackendV2:

@@ -36,7 +36,7 @@ from qep_qiskit.device.ibm_client import (
     status_of,
     use_instance,
 )
-from qep_qiskit.device.ibm_login import open_service, read_backend
+from qep_qiskit.device.ibm_login import read_backend
 from qep_qiskit.device.ibm_modes import Mode, Workload
 from qep_qiskit.device.named_bits import named_bits, with_named_bits
 from qep_qiskit.device.service import (
@@ -59,42 +59,6 @@ _HOPELESS = ("1517", "1519", "1520", "1603")
 # The client replaces code 1305 by a sentence of its own.
 _CAPPED = ("1305", "ran longer than maximum execution time")
 _STATES: dict[str, Any] = {"DONE": "done", "ERROR": "failed", "CANCELLED": "cancelled"}
-
-
-def ibm_device(
-    name: str,
-    num_qubits: int,
-    instance: str | None = None,
-    *,
-    mode: Mode = "job",
-    most_seconds: float | None = None,
-    rep_delay: float | None = None,
-    fractional_gates: bool = False,
-) -> IbmDevice:
-    """Log in to IBM Quantum and return a device, which is read where circuits are made or sent.
-
-    Args:
-        name: Name of the device, such as ``"ibm_kingston"``.
-        num_qubits: Smallest number of qubits.
-        instance: Name or CRN of the instance that pays; None for the account's default.
-        mode: Execution mode of the jobs: ``"job"``, ``"batch"`` or ``"session"``.
-        most_seconds: Longest duration of a session in seconds; None for the limit of the service.
-        rep_delay: Delay between executions in seconds; None for the default of the device.
-        fractional_gates: Whether circuits may contain `rzz` of any angle.
-
-    Raises:
-        DeviceError: There is no account, no such instance, or no network.
-        ConfigError: The plan of the instance has no sessions.
-    """
-    return IbmDevice(
-        open_service(instance),
-        name,
-        num_qubits=num_qubits,
-        mode=mode,
-        most_seconds=most_seconds,
-        rep_delay=rep_delay,
-        fractional_gates=fractional_gates,
-    )
 
 
 class IbmDevice(RemoteDevice):

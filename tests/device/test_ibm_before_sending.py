@@ -18,8 +18,7 @@ from qep_qiskit.core.errors import (
     ResourceError,
 )
 from qep_qiskit.core.seeds import Seeds
-from qep_qiskit.device import ibm
-from qep_qiskit.device.ibm import IbmDevice, ibm_device
+from qep_qiskit.device.ibm import IbmDevice
 from qep_qiskit.device.ledger import JobLedger
 from qep_qiskit.device.remote import RemoteExecutor
 from qep_qiskit.device.specification import JobSpecification, Pub
@@ -133,11 +132,10 @@ def test_a_device_that_is_not_there(service):
         assert IbmDevice(service, "ibm_moon").backend
 
 
-def test_a_device_that_is_too_small(service, monkeypatch):
-    monkeypatch.setattr(ibm, "open_service", lambda instance: service)
-    assert ibm_device("ibm_stand_in", 5).backend.name == "ibm_stand_in"
+def test_a_device_that_is_too_small(service):
+    assert IbmDevice(service, "ibm_stand_in", num_qubits=5).backend.name == "ibm_stand_in"
     with pytest.raises(ResourceError, match="has 5 qubits, the network needs 6"):
-        assert ibm_device("ibm_stand_in", 6).backend
+        assert IbmDevice(service, "ibm_stand_in", num_qubits=6).backend
 
 
 def test_exact_probabilities_are_not_for_devices(service, path):
