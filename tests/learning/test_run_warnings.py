@@ -14,7 +14,6 @@ from qep_qiskit.runs.summary import run_summary
 from qep_qiskit.runs.warning_summary import closing
 
 LONG = 40
-RESTS = "the final weights rest on such gradients"
 
 
 def experiment(beta=3.0, epochs=5, shots=100, coupling=1.5):
