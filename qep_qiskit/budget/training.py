@@ -84,12 +84,7 @@ class ExactLosses(Callback):
     folder: RunFolder
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """Append one line; a resumed run may write the line of an epoch again.
-
-        Args:
-            trainer: The trainer.
-            record: Record of the epoch.
-        """
+        """Append one line; a resumed run may write the line of an epoch again."""
         found = evaluate(
             replace(trainer.estimator, shots=None),
             trainer.executor,

@@ -101,12 +101,7 @@ class ProgressView(Callback):
             self._console.print(f"job {job_id}: {', '.join(parts)}", highlight=False)
 
     def on_step(self, trainer: Trainer, record: Record) -> None:
-        """Advance the bar.
-
-        Args:
-            trainer: The trainer.
-            record: Record of the step.
-        """
+        """Advance the bar."""
         if self._bar is None:
             return
         epoch = min(trainer.state.epoch + 1, trainer.settings.epochs)
@@ -133,12 +128,7 @@ class ProgressView(Callback):
         return "  ".join(parts)
 
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
-        """Store the accuracy for the bar; without a terminal, print a line if the last one is old.
-
-        Args:
-            trainer: The trainer.
-            record: Record of the epoch.
-        """
+        """Store the accuracy for the bar; without a terminal, print a line if the last one is old."""
         accuracy = _number(record, "test_accuracy", "train_accuracy")
         self._accuracy = self._accuracy if accuracy is None else accuracy
         if self._bar is not None or time.monotonic() - self._last_line < _SECONDS_BETWEEN_LINES:

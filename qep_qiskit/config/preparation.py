@@ -209,13 +209,7 @@ class AdiabaticConfig(PreparationSection):
         return execution.where.kind == "statevector"
 
     def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
-        """Check that the states of the execution fit in memory; Aer's are joint vectors of all qubits.
-
-        Args:
-            num_qubits: Number of qubits that are simulated at once.
-            execution: Keys of the backend.
-            is_classical: Whether states of the network are classical spin configurations.
-        """
+        """Check that the states of the execution fit in memory; Aer's are joint vectors of all qubits."""
         try:
             super().check_memory(num_qubits, execution, is_classical=is_classical)
         except ResourceError as error:
@@ -234,12 +228,7 @@ class AdiabaticConfig(PreparationSection):
         return self.made(AdiabaticPreparation)
 
     def build_on_grid(self, scene: PreparationScene, driver: OscillatorProduct) -> Preparation:
-        """Return an adiabatic ramp from the driver of oscillators.
-
-        Args:
-            scene: Input data of the preparation.
-            driver: Product of oscillator ground states, the initial state of the ramp.
-        """
+        """Return an adiabatic ramp from the driver of oscillators."""
         hint = "oscillators on a grid have preparation.driver_stiffness, and reach their ground state"
         self.refuse_given(_OF_SPINS, f"is for spins; {hint}")
         if self.driver_stiffness != "auto":

@@ -215,11 +215,7 @@ class CsvTask(_TableTask):
         return self.model_copy(update={"file": str(folder / self.file), "test_file": test_file})
 
     def run_seeds(self, seeds: Seeds) -> Seeds:
-        """Return the random streams of a fold; with equal ones the shot noise of folds would be correlated.
-
-        Args:
-            seeds: Root of the random streams, which decides the parts.
-        """
+        """Return the random streams of a fold; with equal ones the shot noise of folds would be correlated."""
         return seeds if self.folds is None else Seeds(seeds.simulator_seed("fold", self.fold or 0))
 
     def build(self, seeds: Seeds, *, one_hot: bool) -> Task:

@@ -82,12 +82,7 @@ class HamiltonianAnsatz(AnsatzSection):
         return HamiltonianVariational(self.depth)
 
     def build_on_grid(self, hamiltonian: NudgedHamiltonian, driver: OscillatorProduct) -> Ansatz:
-        """Return layers of positions and momenta.
-
-        Args:
-            hamiltonian: Network and cost.
-            driver: Product of oscillator ground states, the initial state.
-        """
+        """Return layers of positions and momenta."""
         return OscillatorVariational(driver, self.depth)
 
 

@@ -56,14 +56,7 @@ class CoordinateSamples(Outcomes):
         return GroupMoments(means=means, covariance=covariance, shots=shots)
 
     def check(self, measured: int, group: CoordinateGroup, num_qubits: int | None, name: str) -> None:
-        """Check that the outcomes are real numbers, with one vector per atom.
-
-        Args:
-            measured: Number of measured states.
-            group: The group that was measured.
-            num_qubits: Number of qubits; must be None, because atoms have none.
-            name: Circuit and backend, for messages.
-        """
+        """Check that the outcomes are real numbers, one vector per atom, of states without qubits."""
         if num_qubits is not None:
             raise ResultError(f"{name}: expected bits, got {type(self).__name__}")
         require_shape(self.points, (measured, self.shots, *group.point_shape), name)
@@ -159,14 +152,7 @@ class ClassicalPositions(PointStates):
     def sampled(
         self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Return the same point in every shot, shape (rows, shots, atoms, dims).
-
-        Args:
-            group: The group to measure.
-            rows: Indices of the states.
-            shots: Shots of each state.
-            generator: Ignored: classical positions are certain.
-        """
+        """Return the same point in every shot, shape (rows, shots, atoms, dims)."""
         points = self.points[rows][:, None]
         still = np.zeros_like(points) if group.of_momenta else points
         return np.broadcast_to(still, (len(rows), shots, *points.shape[2:]))

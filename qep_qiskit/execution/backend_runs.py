@@ -68,11 +68,6 @@ class SamplerRuns:
         """Bits of every circuit.
 
         Qiskit's `BackendSamplerV2` reads missing results as zeros, so its backend is run directly.
-
-        Args:
-            bound: Circuits with the values of their parameters.
-            shots: Shots of every binding.
-            seed: Returns the seed of each part of the call.
         """
         with one_line(self.name, bound[0][0].name, self._advice):
             sampler = self._make(seed(0))
@@ -127,13 +122,7 @@ class BackendRuns:
         self._takes_any = any(known.kind is known.VAR_KEYWORD for known in self._known.values())
 
     def __call__(self, bound: BoundCircuits, shots: int, seed: SeedOfPart) -> list[NDArray[np.uint8]]:
-        """Bits of every circuit, in as many runs as the backend needs.
-
-        Args:
-            bound: Circuits with the values of their parameters.
-            shots: Shots of every binding.
-            seed: Returns the seed of each part of the call.
-        """
+        """Bits of every circuit, in as many runs as the backend needs."""
         circuits = bound_rows(bound)
         found: list[NDArray[np.uint8]] = []
         most = self._backend.max_circuits or len(circuits)

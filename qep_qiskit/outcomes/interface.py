@@ -214,10 +214,5 @@ class SampledMeans(ExactMeans):
     covariance: NDArray[np.float64]
 
     def moments(self, group: Any, errors: ReadoutErrorModel | None = None) -> GroupMoments:
-        """Return the means and their covariance.
-
-        Args:
-            group: The group that was measured.
-            errors: Ignored: a simulation has no readout errors.
-        """
+        """Return the means and their covariance."""
         return GroupMoments(means=self.means, covariance=self.covariance, shots=None)

@@ -250,15 +250,7 @@ class CalibrationStates(ProgramStates):
         folding: int,
         twirls: NDArray[np.bool_] | None = None,
     ) -> Any:
-        """Return circuits of the calibration; the group is Z on every qubit.
-
-        Args:
-            circuits: Makes them, a `MeasuredCircuits`.
-            group: The group to measure.
-            rows: Shape (measured,), 0 for all qubits 0 and 1 for all qubits 1.
-            folding: Unused.
-            twirls: Shape (measured, draws, N), qubits to flip before the readout; or None.
-        """
+        """Return circuits of the calibration in Z: row 0 prepares all qubits in 0, row 1 all in 1."""
         return circuits.bound_calibration(self.program, rows, twirls)
 
     def names(self, group: CommutingGroup, rows: NDArray[np.int64], folding: int) -> list[StateName]:

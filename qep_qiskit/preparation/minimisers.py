@@ -168,14 +168,7 @@ class SimulatedMinimiser(Minimiser):
         inverse: NDArray | None = None,
         directions: NDArray | None = None,
     ) -> MeasurementCoroutine[Minima]:
-        """Return minima of all rows.
-
-        Args:
-            problem: The Hamiltonians.
-            start: Shape (rows, parameters), initial angles in radians.
-            inverse: Shape (rows, parameters, parameters), initial inverse Hessians, or None.
-            directions: Ignored: gradients are exact.
-        """
+        """Return minima of all rows; gradients are exact, so `directions` are not used."""
         return as_coroutine(self._minima(problem, start, inverse))
 
     def _minima(self, problem: Problem, start: NDArray, inverse: NDArray | None) -> Minima:
@@ -263,14 +256,7 @@ class SampledMinimiser(Minimiser):
         inverse: NDArray | None = None,
         directions: NDArray | None = None,
     ) -> MeasurementCoroutine[Minima]:
-        """Return minima of all rows, with slopes along random directions.
-
-        Args:
-            problem: The Hamiltonians.
-            start: Shape (rows, parameters), initial angles in radians.
-            inverse: Ignored: sampled minimisation uses no inverse Hessian.
-            directions: Shape (rows, directions, parameters), along which slopes are measured; random by default.
-        """
+        """Return minima of all rows, with slopes along the directions; `inverse` is not used."""
 
         def answer(requests: list[EvaluationRequest]) -> MeasurementCoroutine[list[Any]]:
             return (yield from self._answers(problem, requests))

@@ -73,12 +73,7 @@ class Checkpoints(Callback):
         self._saved_at = time.monotonic()
 
     def on_request(self, trainer: Trainer, record: Record | None = None) -> None:
-        """Save the state within a step, after a step or after a pilot, if the last checkpoint is too old.
-
-        Args:
-            trainer: The trainer whose state is saved.
-            record: The record of a step or of a pilot; not used.
-        """
+        """Save the state within a step, after a step or after a pilot, if the last checkpoint is too old."""
         if time.monotonic() - self._saved_at >= self._every:
             self._save(trainer)
 

@@ -257,12 +257,7 @@ class StopWhereWanted(Callback):
     """Stop a run in a worker on request of the parent process; finished steps are in the checkpoint."""
 
     def on_request(self, trainer: Trainer, record: Record | None = None) -> None:
-        """Check the stop flag, also after a step, an epoch or a pilot.
-
-        Args:
-            trainer: The trainer.
-            record: The record of a step, an epoch or a pilot; not used.
-        """
+        """Check the stop flag, also after a step, an epoch or a pilot."""
         if stop_wanted():
             trainer.request_stop()
 
