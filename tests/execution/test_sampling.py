@@ -9,7 +9,8 @@ from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.operators import CommutingGroup, LocalBasis
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import GroupMeasurement, Request, RequestKey, VectorExecutor, answered, sample_vectors
-from qep_qiskit.outcomes import BitMemory, Distribution
+from qep_qiskit.outcomes import BitMemory, Distribution, ExactMeans
+from qep_qiskit.outcomes.drawing import draw_indices
 from qep_qiskit.outcomes.known_states import VectorStates
 from qep_qiskit.outcomes.states import PreparedStates
 
@@ -157,3 +158,30 @@ def test_a_new_kind_of_states_is_one_class(certain, monkeypatch):
     assert answered(VectorExecutor(Seeds(0)), request).outcomes[0].weights.sum() == 100
     with pytest.raises(ConfigError, match="a device runs circuits"):
         request.prepared.as_circuits()
+
+
+@pytest.mark.parametrize(("num_qubits", "states", "shots"), [(1, 1, 3), (4, 65, 300), (14, 9, 40)])
+def test_outcomes_are_the_places_of_random_numbers_in_cumulative_sums(num_qubits, states, shots, rng):
+    probabilities = rng.dirichlet(np.full(1 << num_qubits, 0.3), size=states)
+    probabilities[:, -1] = 0.0  # an outcome that never comes, also not at the end
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    shape, stream = probabilities.shape, np.random.default_rng(3)
+    drawn = draw_indices(lambda part: probabilities[part].copy(), shape, shots, stream, "")
+    uniform, sums = np.random.default_rng(3).random((states, shots)), np.cumsum(probabilities, axis=1)
+    expected = [np.searchsorted(own, u * own[-1], side="right") for own, u in zip(sums, uniform, strict=True)]
+    assert np.array_equal(drawn, expected)
+
+
+class Wandering(Tossed):
+    """States whose exact outcomes are drawn as well."""
+
+    always_draws = True
+
+    def measured(self, group, rows, shots, generator):
+        return ExactMeans(means=generator.random((len(rows), group.num_terms)))
+
+
+def test_random_numbers_are_there_for_exact_outcomes_that_are_drawn():
+    request = Request(key=RequestKey("test", 3), prepared=Wandering(), measurements=(measurement(X, [1], None),))
+    first, again = (answered(VectorExecutor(Seeds(0)), request).outcomes[0].means for _ in range(2))
+    assert np.array_equal(first, again)

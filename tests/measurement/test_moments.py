@@ -108,3 +108,15 @@ def test_variance_of_repeats_is_the_reported_one(rng):
     directions = rng.normal(size=(len(MASKS), 4))
     variance = np.einsum("ai,ab,bi->i", directions, reported, directions)
     assert variance_p_value(found.means @ directions, variance) > LIMIT
+
+
+@pytest.mark.parametrize("num_qubits", [2, 6, 13])  # 13: tables of few states at a time
+def test_moments_of_a_state_do_not_depend_on_the_others(num_qubits, rng):
+    group = CommutingGroup(name="Z", basis=LocalBasis("Z" * num_qubits), masks=(1, 2, 3))
+    values = rng.integers(1 << num_qubits, size=(20, 7))
+    bits = values.astype(">u2")[..., None].view(np.uint8)[..., 2 - -(-num_qubits // 8) :]
+    together = BitMemory(bits=bits, num_qubits=num_qubits).moments(group)
+    for row in range(len(bits)):
+        alone = BitMemory(bits=bits[row : row + 1], num_qubits=num_qubits).moments(group)
+        assert np.allclose(together.means[row], alone.means[0], rtol=0.0, atol=1e-14)
+        assert np.allclose(together.covariance[row], alone.covariance[0], rtol=0.0, atol=1e-14)
