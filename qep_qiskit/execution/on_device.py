@@ -89,15 +89,15 @@ def payload_of_template(*circuits: QuantumCircuit) -> int:
     return _bytes_as_text(bytes_of(*circuits))
 
 
-def payload_of_job(circuits: Sequence[QuantumCircuit], values: Sequence[NDArray]) -> int:
+def payload_of_job(template_bytes: int, values: Sequence[NDArray]) -> int:
     """Size in bytes of a job as sent to a device, without the parameters of its twirls.
 
     Args:
-        circuits: The circuit of every PUB.
+        template_bytes: Size of the circuits of all PUBs, see `payload_of_template`.
         values: The parameter values of every PUB, shape (..., parameters).
     """
     bound = sum(_bytes_as_text(np.ascontiguousarray(own, dtype="<f8").tobytes()) for own in values)
-    return payload_of_template(*circuits) + bound + _BYTES_OF_A_JOB + _BYTES_OF_A_PUB * len(circuits)
+    return template_bytes + bound + _BYTES_OF_A_JOB + _BYTES_OF_A_PUB * len(values)
 
 
 def _bytes_as_text(content: bytes) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from qiskit import QuantumCircuit
 from qiskit.providers import BackendV2
 
 from qep_qiskit.core.cache import Cache
@@ -14,7 +16,7 @@ from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device.named_bits import with_named_bits
 from qep_qiskit.device.pubs import DeviceCircuits as SentCircuits
-from qep_qiskit.device.specification import JobSpecification
+from qep_qiskit.device.specification import JobSpecification, Pub
 from qep_qiskit.device.usage import Price, qpu_seconds_price
 from qep_qiskit.execution.circuits import MeasuredCircuits, Transpile
 from qep_qiskit.execution.folding import folded
@@ -108,6 +110,9 @@ class DeviceCircuits:
     options: SamplerOptions = field(default_factory=SamplerOptions)
     _facts: Cache[tuple[LayerProgram, str, int], CircuitFacts] = field(default_factory=Cache, init=False)
     _payloads: Cache[Request, int] = field(default_factory=Cache, init=False)
+    _templates: Cache[tuple[int, ...], tuple[tuple[QuantumCircuit, ...], int]] = field(
+        default_factory=Cache, init=False
+    )  # by their ids, which stay theirs while they are kept
 
     def __post_init__(self) -> None:
         self.delay = rep_delay_of(self.device) if self.rep_delay is None else self.rep_delay
@@ -176,8 +181,16 @@ class DeviceCircuits:
                     f"execution.mitigation: the size of a job with twirling or decoupling {NEEDS_RUNTIME}"
                 ) from error
             return payload_of_changed(sent.pubs, sent.options, sent.shots, self.device)
-        circuits = [with_named_bits(pub.circuit) for pub in sent.pubs]
-        return payload_of_job(circuits, [pub.values for pub in sent.pubs])
+        return payload_of_job(self._template_bytes(sent.pubs), [pub.values for pub in sent.pubs])
+
+    def _template_bytes(self, pubs: Sequence[Pub]) -> int:
+        """Return the size of the circuits of a job; other jobs have the same, with other values."""
+        circuits = tuple(pub.circuit for pub in pubs)
+
+        def size() -> tuple[tuple[QuantumCircuit, ...], int]:
+            return circuits, payload_of_template(*map(with_named_bits, circuits))
+
+        return self._templates.of(tuple(map(id, circuits)), size)[1]
 
     def programs(self, jobs: tuple[Job, ...]) -> tuple[ProgramOnDevice, ...]:
         """Return the programs of some jobs, each with all groups in which it is measured."""

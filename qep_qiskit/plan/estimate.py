@@ -233,17 +233,40 @@ def cost_of(jobs: Iterable[Job], circuits: DeviceCircuits) -> Cost:
         circuits: The circuits of the run on the device.
     """
     jobs = tuple(jobs)
-    count, bound = sum(job.times * job.jobs for job in jobs), sum(job.times * job.circuits for job in jobs)
-    executions = sum(job.times * circuits.price_of(job, batch) for job in jobs for batch in job.batches)
-    price = circuits.jobs_price.of(jobs=count, circuits=bound) + executions
+    price = _price_of(jobs, circuits)
     return Cost(
-        jobs=count,
-        circuits=bound,
+        jobs=device_jobs_of(jobs),
+        circuits=sum(job.times * job.circuits for job in jobs),
         executions=sum(job.times * job.sent for job in jobs),
         payload_bytes=sum(job.times * circuits.payload_bytes(job) for job in jobs),
         qpu_seconds=price if circuits.jobs_price.in_seconds else 0.0,
         price=price,
     )
+
+
+def device_jobs_of(jobs: Iterable[Job]) -> int:
+    """Return the number of jobs on the device.
+
+    Args:
+        jobs: The jobs of a run.
+    """
+    return sum(job.times * job.jobs for job in jobs)
+
+
+def qpu_seconds_of(jobs: Iterable[Job], circuits: DeviceCircuits) -> float:
+    """Return the QPU seconds of some jobs, as in `cost_of`, without the size of what is sent, which takes its time.
+
+    Args:
+        jobs: The jobs.
+        circuits: The circuits of the run on the device.
+    """
+    return _price_of(tuple(jobs), circuits) if circuits.jobs_price.in_seconds else 0.0
+
+
+def _price_of(jobs: tuple[Job, ...], circuits: DeviceCircuits) -> float:
+    executions = sum(job.times * circuits.price_of(job, batch) for job in jobs for batch in job.batches)
+    bound = sum(job.times * job.circuits for job in jobs)
+    return circuits.jobs_price.of(jobs=device_jobs_of(jobs), circuits=bound) + executions
 
 
 def _shot_fractions(requests: RunRequests, circuits: DeviceCircuits) -> tuple[AllocationShare, ...]:

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from qep_qiskit.config import Experiment
 from qep_qiskit.core.errors import ConfigError, QepWarning
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.program import LayerProgram
+from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import (
     Executor,
     GroupMeasurement,
@@ -135,10 +137,15 @@ class RunRequests:
     fixed: bool
 
 
-def record_run(experiment: Experiment) -> RunRequests:
+def record_run(experiment: Experiment, *, with_angles: bool = True) -> RunRequests:
     """Return the requests of a run, recorded on the statevector engine.
 
     The shots are those at the start of the run; adaptive shots may increase later.
+
+    Args:
+        experiment: The run.
+        with_angles: Whether the angles of the circuits should be like those of the run. Otherwise, beyond 20 qubits and
+            where the requests follow from the configuration alone, they are recorded in a part of the time.
 
     Raises:
         ConfigError: The run makes no request to a device.
@@ -151,7 +158,8 @@ def record_run(experiment: Experiment) -> RunRequests:
     quiet = replace(experiment, config=config, policy=replace(experiment.policy, adaptive=None))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", QepWarning)
-        epochs = list(_driven_epochs(quiet))
+        needed = with_angles or not _is_fixed(experiment) or config.network.is_on_grid
+        epochs = list(_driven_epochs(quiet, with_angles=needed))
     trainer = quiet.trainer(callbacks=())
     return RunRequests(
         jobs=tuple(job for epoch in epochs for job in epoch.counted),
@@ -218,7 +226,7 @@ class _DrivenEpoch:
         return tuple(job.without_calibration for job in self.jobs if self._is_of_step(job, number))
 
 
-def _driven_epochs(experiment: Experiment) -> Iterator[_DrivenEpoch]:
+def _driven_epochs(experiment: Experiment, *, with_angles: bool) -> Iterator[_DrivenEpoch]:
     """Simulate one epoch of every kind, each from the state at the end of the previous one.
 
     The first epoch calibrates. Its calibration is kept for kinds without one, and discarded where a calibration is due.
@@ -233,7 +241,7 @@ def _driven_epochs(experiment: Experiment) -> Iterator[_DrivenEpoch]:
             trainer.state.calibrations = {}
         if trainer.state.step_shots is not None:
             trainer.state.step_shots = replace(trainer.state.step_shots, piloted=piloted)
-        yield _driven(experiment, trainer.state, epoch, times=len(epochs))
+        yield _driven(experiment, trainer.state, epoch, times=len(epochs), with_angles=with_angles)
 
 
 def _kinds_of_epochs(trainer: Trainer) -> list[list[tuple[int, int]]]:
@@ -256,10 +264,11 @@ def _kinds_of_epochs(trainer: Trainer) -> list[list[tuple[int, int]]]:
     return list(kinds.values())
 
 
-def _driven(experiment: Experiment, state: TrainingState, epoch: int, times: int) -> _DrivenEpoch:
+def _driven(experiment: Experiment, state: TrainingState, epoch: int, *, times: int, with_angles: bool) -> _DrivenEpoch:
     """Simulate one epoch without the steps that others represent; `state` is changed to the end of the epoch."""
     is_wide = experiment.network.num_qubits > _MOST_SIMULATED_QUBITS
-    inner = _CoinTosses(experiment.seeds) if is_wide else StatevectorExecutor(experiment.seeds)
+    tosses = _CoinTosses(experiment.seeds, once=not with_angles)
+    inner = tosses if is_wide else StatevectorExecutor(experiment.seeds)
     recorder = _Recorder(inner, experiment.config.execution.sampler_options())
     trainer = replace(experiment, executor=recorder).trainer([_OneEpoch(epoch)], state)
     skipped = max(0, trainer.steps_per_epoch - _DRIVEN_STEPS)
@@ -270,8 +279,32 @@ def _driven(experiment: Experiment, state: TrainingState, epoch: int, times: int
     return _DrivenEpoch(jobs=tuple(recorder.jobs), first_step=first_step, skipped=skipped, times=times)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _OneReading(BitMemory):
+    """One reading of each state, in the place of the shots that are wanted; it is not stored."""
+
+    mark: ClassVar[str] = ""
+
+    wanted: int | None
+
+    @property
+    def shots(self) -> int:
+        """Return the wanted shots."""
+        return self.wanted or 1
+
+
 class _CoinTosses(LocalExecutor):
-    """Answers with random bits where states are too wide to simulate; readout has no errors."""
+    """Answers with random bits where states are too wide to simulate; readout has no errors.
+
+    Args:
+        seeds: Root of the random streams.
+        once: Whether a state is measured once, as if every other shot read the same: this has no error bars, whose
+            computation takes most of the time.
+    """
+
+    def __init__(self, seeds: Seeds, *, once: bool) -> None:
+        super().__init__(seeds)
+        self._once = once
 
     def _run(self, request: Request, circuits: ProgramStates) -> ShotData:
         size = circuits.num_qubits
@@ -279,11 +312,16 @@ class _CoinTosses(LocalExecutor):
         outcomes: list[Outcomes] = []
         for own in request.measurements:
             generator = self._seeds.generator(*request.key.seed_words, *own.seed_words)
-            bits = generator.integers(0, 256, (len(own.states), own.shots or 1, -(-size // 8)), dtype=np.uint8)
+            shots = 1 if self._once else own.shots or 1
+            bits = generator.integers(0, 256, (len(own.states), shots, -(-size // 8)), dtype=np.uint8)
             if isinstance(circuits, CalibrationStates):
                 bits[:] = 255 * (own.states == 1)[:, None, None]
             bits[..., 0] >>= unused
-            outcomes.append(BitMemory(bits=bits, num_qubits=size))
+            if self._once:
+                bits[..., -1] |= 1  # 0 in every bit of every shot would be a missing result
+                outcomes.append(_OneReading(bits=bits, num_qubits=size, certain=True, wanted=own.shots))
+            else:
+                outcomes.append(BitMemory(bits=bits, num_qubits=size))
         return ShotData(outcomes=tuple(outcomes))
 
 

@@ -18,7 +18,7 @@ from qep_qiskit.execution.on_device import fractional_device, offers_fractional_
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.shots import number
 from qep_qiskit.plan.circuits import DeviceCircuits
-from qep_qiskit.plan.estimate import Cost, cost_of
+from qep_qiskit.plan.estimate import cost_of, device_jobs_of, qpu_seconds_of
 from qep_qiskit.plan.requests import RunRequests, record_run
 
 _SHORT_DELAY = 50e-6
@@ -56,9 +56,8 @@ def savings(
         circuits: Its circuits on the device.
         fractional: The device with fractional gates, if it offers them and the run does not use them.
     """
-    cost = cost_of(requests.jobs, circuits)
-    before = cost.qpu_seconds
-    found = [*_changed_runs(experiment, circuits, cost), *_changed_device(requests, circuits, before)]
+    before = qpu_seconds_of(requests.jobs, circuits)
+    found = [*_changed_runs(experiment, requests, circuits, before), *_changed_device(requests, circuits, before)]
     worth = [saving for saving in found if saving.qpu_seconds >= _LEAST_SECONDS]
     if fractional is None and offers_fractional_gates(circuits.device):
         fractional = fractional_device(circuits.device)
@@ -67,12 +66,14 @@ def savings(
     return tuple(sorted(worth, key=lambda saving: -saving.qpu_seconds))
 
 
-def _changed_runs(experiment: Experiment, circuits: DeviceCircuits, before: Cost) -> Iterator[Saving]:
+def _changed_runs(
+    experiment: Experiment, requests: RunRequests, circuits: DeviceCircuits, before: float
+) -> Iterator[Saving]:
     for change, price, changed in _changes(experiment):
-        after = cost_of(record_run(changed).jobs, circuits)
-        fewer = before.jobs - after.jobs
+        jobs = record_run(changed, with_angles=False).jobs
+        fewer = device_jobs_of(requests.jobs) - device_jobs_of(jobs)
         told = f"{price}; {amount(fewer, 'job')} fewer" if fewer > 0 else price
-        yield Saving(change=change, price=told, qpu_seconds=before.qpu_seconds - after.qpu_seconds)
+        yield Saving(change=change, price=told, qpu_seconds=before - qpu_seconds_of(jobs, circuits))
 
 
 def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
@@ -183,7 +184,7 @@ def _changed_device(requests: RunRequests, circuits: DeviceCircuits, before: flo
         yield Saving(
             change="preparation.energies = 'simulated'",
             price="angles are found without the device and its noise, for as many qubits as can be simulated",
-            qpu_seconds=cost_of(iterations, circuits).qpu_seconds,
+            qpu_seconds=qpu_seconds_of(iterations, circuits),
         )
 
 
@@ -202,5 +203,5 @@ def _fractional(requests: RunRequests, circuits: DeviceCircuits, fractional: Bac
         change=f"execution.fractional_gates = true: {fewer} two-qubit gates in place of {gates}, a signal of "
         f"{signals[1]} in place of {signals[0]}",
         price=f"{bytes_ / 1e3:,.1f} kB a step in place of {before_bytes / 1e3:,.1f}; gates cannot be twirled",
-        qpu_seconds=before - cost_of(requests.jobs, other).qpu_seconds,
+        qpu_seconds=before - qpu_seconds_of(requests.jobs, other),
     )

@@ -17,7 +17,7 @@ from qep_qiskit.core.errors import ConfigError, ResourceError
 from qep_qiskit.device.named_bits import with_named_bits
 from qep_qiskit.device.pubs import DeviceCircuits as SentCircuits
 from qep_qiskit.device.usage import require_qpu_seconds
-from qep_qiskit.execution.on_device import payload_of_job
+from qep_qiskit.execution.on_device import payload_of_job, payload_of_template
 from qep_qiskit.plan.circuits import DeviceCircuits
 from qep_qiskit.plan.estimate import cost_of, estimate_requests, estimate_run
 from qep_qiskit.plan.requests import record_run
@@ -81,7 +81,7 @@ def test_payload_is_that_of_the_jobs_that_are_sent():
         def submit(self, request):
             (job,) = circuits.jobs(request)
             named = [with_named_bits(pub.circuit) for pub in job.pubs]
-            sent.append(payload_of_job(named, [pub.values for pub in job.pubs]))
+            sent.append(payload_of_job(payload_of_template(*named), [pub.values for pub in job.pubs]))
             return super().submit(request)
 
     replace(experiment, executor=Sending(experiment.executor)).trainer().run()

@@ -44,6 +44,21 @@ def test_savings_are_what_the_changed_run_saves():
     assert list(found.values()) == sorted(found.values(), reverse=True)
 
 
+@pytest.mark.parametrize("sections", [{}, {"measurement": {"shots": 20, "error_bars": "replicated", "replicates": 4}}])
+def test_requests_are_the_same_without_their_angles(sections, monkeypatch):
+    monkeypatch.setattr("qep_qiskit.plan.requests._MOST_SIMULATED_QUBITS", 1)
+    experiment = experiment_of(training={"epochs": 4, "batch_size": 2}, **sections)
+    whole, quick = record_run(experiment), record_run(experiment, with_angles=False)
+    counts = [
+        [
+            (job.key, job.times, *((one.group.name, one.phase, one.circuits, one.sent) for one in job.batches))
+            for job in requests.jobs
+        ]
+        for requests in (whole, quick)
+    ]
+    assert counts[0] == counts[1]
+
+
 @pytest.mark.parametrize(
     ("stencil", "change", "price"),
     [
