@@ -1,16 +1,19 @@
-"""Warnings: where they point, how often they are shown, and how they are counted."""
+"""Warnings: where they point, how often they are shown, how they are counted, and that each kind is explained."""
 
 from __future__ import annotations
 
 import pickle
+import re
 import sys
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from qep_qiskit.core.errors import BranchJumpWarning, NudgeBeyondGapWarning, QepWarning
+from qep_qiskit.core import errors
+from qep_qiskit.core.errors import BranchJumpWarning, NudgeBeyondGapWarning, QepWarning, UntrustedGradientWarning
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings, warn
 
 JUMP = "states have jumped"
@@ -119,3 +122,28 @@ def test_a_quiet_warning_is_counted_and_not_shown(shown: list) -> None:
 def test_a_warning_comes_back_whole_from_another_process() -> None:
     again = pickle.loads(pickle.dumps(BranchJumpWarning(JUMP, "3 of 10", "serious")))
     assert (str(again), again.detail, again.severity) == (JUMP, "3 of 10", "serious")
+
+
+PAGE = (Path(__file__).parent.parent / "docs" / "reference" / "warnings.md").read_text(encoding="utf-8")
+KINDS = {
+    name: kind
+    for name, kind in vars(errors).items()
+    if isinstance(kind, type) and issubclass(kind, QepWarning) and kind is not QepWarning
+}
+
+
+def test_every_kind_has_its_section_and_every_section_its_kind():
+    named = re.findall(r"^## (\w+)$", PAGE, flags=re.MULTILINE)
+    assert named == ["UntrustedGradientWarning", *sorted(set(KINDS) - {"UntrustedGradientWarning"})]
+
+
+def test_those_of_gradients_are_named():
+    section = PAGE.split("## UntrustedGradientWarning")[1].split("\n## ")[0]
+    expected = {name for name, kind in KINDS.items() if issubclass(kind, UntrustedGradientWarning)}
+    assert set(re.findall(r"`(\w+Warning)`", section)) == expected - {"UntrustedGradientWarning"}
+
+
+def test_sections_of_kinds_with_two_severities_name_both():
+    for name in ("BranchJumpWarning", "LostSignalWarning", "NoisyGradientWarning"):
+        section = PAGE.split(f"## {name}\n")[1].split("\n## ")[0]
+        assert section.count("\n* *") >= 2

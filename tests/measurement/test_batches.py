@@ -1,4 +1,4 @@
-"""One shared batch per group: layout, usage, and work that measures."""
+"""One shared batch per group: layout and usage; and the loop that runs measuring work, whatever happens in it."""
 
 import numpy as np
 import pytest
@@ -9,7 +9,7 @@ from qep_qiskit.core.errors import ResultError
 from qep_qiskit.core.operators import CommutingGroup, LocalBasis
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.execution import RequestKey, ShotData, VectorExecutor
-from qep_qiskit.measurement import Usage, measure, run_measurements
+from qep_qiskit.measurement import Usage, completed, measure, relayed, run_measurements
 from qep_qiskit.network import chain
 from qep_qiskit.outcomes import Distribution
 from qep_qiskit.outcomes.known_states import VectorStates
@@ -138,3 +138,50 @@ def test_a_mean_that_is_no_number_is_refused_and_never_zero():
     broken = Distribution(weights=np.array([[np.nan, 0.0, 0.0, 1.0]]), shots=None)
     with pytest.raises(ResultError, match=r"^train 3: the mean of Z0 in state 0 .* is nan"):
         work.send(ShotData(outcomes=(broken,)))
+
+
+CLOSED = []
+
+
+def work():
+    try:
+        first = yield "a"
+        second = yield "b"
+        return first + second
+    finally:
+        CLOSED.append(True)
+
+
+def test_a_handler_may_ask_twice_or_not_at_all():
+    def handle(request):
+        if request == "a":
+            return "known"
+        one = yield "b1"
+        other = yield "b2"
+        return one + other
+
+    asked = []
+    assert completed(relayed(work(), handle), lambda request: asked.append(request) or request) == "knownb1b2"
+    assert asked == ["b1", "b2"]
+
+
+def test_work_is_closed_when_an_answer_fails_or_nobody_goes_on():
+    def fail(request):
+        raise OSError(request)
+
+    CLOSED.clear()
+    with pytest.raises(OSError, match="a"):
+        completed(work(), fail)
+    assert CLOSED == [True]
+
+    def ask(request):
+        return (yield request)
+
+    relay = relayed(work(), ask)
+    assert next(relay) == "a"
+    relay.close()
+    assert CLOSED == [True, True]
+
+
+def test_a_plain_result_is_work_that_asks_for_nothing():
+    assert run_measurements([1, 2], executor=None) == ([1, 2], Usage())

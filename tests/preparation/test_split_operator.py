@@ -1,9 +1,10 @@
-"""The split-operator ramp: circuits and engine equal the matrix product of its steps, and what it gets right."""
+"""Oscillators on grids: the split-operator ramp equals the product of its steps; VQE of quadratic phases."""
 
 import numpy as np
 import pytest
 from oscillator_cases import (
     CONTRAST,
+    ENERGY,
     MEANS,
     VARIANCES,
     anchor,
@@ -17,6 +18,7 @@ from warned import warns
 
 from qep_qiskit.continuous.grid_energies import GridEnergies
 from qep_qiskit.continuous.on_grid import OnGrid
+from qep_qiskit.continuous.oscillator_ansatz import OscillatorVariational
 from qep_qiskit.continuous.oscillator_layers import OscillatorProduct, gaussian_start
 from qep_qiskit.continuous.position_grid import PositionGrid
 from qep_qiskit.continuous.split_operator import SplitOperatorPreparation
@@ -27,7 +29,7 @@ from qep_qiskit.evolution import evolve
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.execution.aer import AerExecutor
 from qep_qiskit.measurement import run_measurements
-from qep_qiskit.preparation import HamiltonianFamily, WarmStart
+from qep_qiskit.preparation import HamiltonianFamily, VariationalPreparation, WarmStart
 from qep_qiskit.preparation.ramp import RAMPS
 
 KEY = RequestKey("test", 0)
@@ -161,3 +163,24 @@ def test_settings_are_validated(settings, match):
 def test_the_driver_is_validated():
     with pytest.raises(ConfigError, match=r"driver_stiffness: expected 3 positive numbers"):
         OscillatorProduct(grid=anchor_grid(), stiffness=(1.0, -1.0, 1.0), kinetic=(1.0,) * 3)
+
+
+def test_one_layer_reaches_the_anchors_energy_and_gradient():
+    grid = anchor_grid()
+    ansatz = OscillatorVariational(OscillatorProduct(grid=grid, stiffness=(2.0,) * 3, kinetic=(1.0,) * 3), 1)
+    groups, free, constant = on_grid(grid, *anchor())
+    nudge = (on_grid(grid, *anchor(0.1))[1] - free) / 0.1
+    family = HamiltonianFamily(
+        groups=groups,
+        free=free[None],
+        nudge=nudge[None],
+        betas=np.array([-0.1, 0.0, 0.1]),
+        key=RequestKey("test", 0),
+    )
+    found = run_measurements(VariationalPreparation(ansatz=ansatz, seeds=Seeds(0)).prepare(family, WarmStart()), None)[
+        0
+    ]
+    assert found.report.energies[0, 1] + constant == pytest.approx(ENERGY, abs=1e-5)
+    vectors = evolve(found.states.program, found.states.parameters)
+    contrast = (half_squares(vectors[2], grid) - half_squares(vectors[0], grid)) / 0.2
+    assert contrast == pytest.approx(CONTRAST, rel=2e-3)
