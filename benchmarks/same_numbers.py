@@ -26,7 +26,11 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 NEEDS_A_SERVICE = {"xor_ibm"}
-NEEDS_PACKAGE = {"dmrg": "tenpy", "neural": "netket"}  # by the beginning of the names of configurations
+NEEDS_PACKAGE = {
+    "dmrg": "tenpy",
+    "neural": "netket",
+    "digits_annealed": "dimod",
+}  # by the beginning of the names of configurations
 STOPPED = "xor_vqe"
 # Epochs that take a few seconds; other configurations run three.
 QUICK = {
@@ -88,7 +92,9 @@ def record(quick: bool) -> dict[str, list[str]]:
     with tempfile.TemporaryDirectory() as place:
         for config in sorted((ROOT / "configs").glob("*.toml")):
             packages = [package for name, package in NEEDS_PACKAGE.items() if config.stem.startswith(name)]
-            if config.stem in NEEDS_A_SERVICE or any(find_spec(package) is None for package in packages):
+            missing = [package for package in packages if find_spec(package) is None]
+            if config.stem in NEEDS_A_SERVICE or missing:
+                print(f"{config.stem}: skipped, needs {', '.join(missing) or 'a service'}", flush=True)
                 continue
             folder = Path(place) / config.stem
             train(config, folder, quick)
@@ -109,7 +115,9 @@ def main() -> int:
         options.file.write_text(json.dumps(found))
         return 0
     before = json.loads(options.file.read_text())
-    other = sorted(name for name in before.keys() | found.keys() if before.get(name) != found.get(name))
+    other = sorted(name for name in found if before.get(name) != found[name])
+    for name in sorted(before.keys() - found.keys()):
+        print(f"{name}: not compared", file=sys.stderr)
     for name in other:
         print(f"{name}: other numbers", file=sys.stderr)
     print(f"{len(found) - len(other)} of {len(found)} configurations have the same numbers")

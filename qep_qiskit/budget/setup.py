@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.budget.problem import GradientProblem, true_gradient
 from qep_qiskit.config import Experiment, build, check_config
+from qep_qiskit.config.measurement import PilotConfig
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.learning.contrast import NUDGELESS
 from qep_qiskit.preparation import has_certain_outcomes
@@ -78,7 +79,7 @@ def setup_of(experiment: Experiment, weights: NDArray) -> BudgetSetup:
             f"contrast.kind: a budget is about nudges, and '{config.contrast.kind}' has none; use --set "
             "contrast.kind=symmetric, with states that can be nudged"
         )
-    contrast = config.contrast.model_copy(update={"beta": _PLACEHOLDER_BETA})
+    contrast = config.contrast.model_copy(update={"beta": _PLACEHOLDER_BETA, "pilot": PilotConfig()})
     measurement = config.measurement.model_copy(
         update={"shots": _PLACEHOLDER_SHOTS, "allocation": "equal", "grouping": "shared", "adaptive": None}
     )

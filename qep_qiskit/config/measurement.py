@@ -72,6 +72,11 @@ class MeasurementConfig(Section):
     adaptive: AdaptiveConfig | None = None
     """Increase the shots when the gradient is dominated by shot noise; `shots` is then the initial number."""
 
+    @classmethod
+    def idle_with(cls, key: str, value: str) -> tuple[str, ...]:
+        """Return the keys that have no effect with other error bars."""
+        return ("replicates", "remove_signal_bias") if key == "error_bars" and value != "replicated" else ()
+
     @property
     def batch_shots(self) -> int | None:
         """Shots per batch, None for exact expectations."""
@@ -118,8 +123,8 @@ class MeasurementConfig(Section):
                 bias to remove.
         """
         if self.error_bars != "replicated":
-            if self.remove_signal_bias:
-                raise ConfigError("measurement.remove_signal_bias: goes with measurement.error_bars = 'replicated'")
+            why = "goes with measurement.error_bars = 'replicated'"
+            self.refuse_given(("replicates", "remove_signal_bias"), why, within="measurement.")
             return None
         if shots is None:
             raise ConfigError(
@@ -228,6 +233,9 @@ class ContrastConfig(Section):
         with keys(self, "pilot"):
             pilot = self.pilot.made(PilotSettings)
         policy = ShotSchedule(auto_beta=automatic, optimal_split=optimal, adaptive=adaptive, pilot=pilot)
+        if not policy.uses_pilots and self.kind not in NUDGELESS:
+            why = "goes with contrast.beta = 'auto' or measurement.allocation = 'optimal'"
+            self.pilot.refuse_given(PilotConfig.model_fields, why, within="contrast.pilot.")
         shots = measurement.batch_shots
         if policy.active and shots is None:
             key = pilot_key if policy.uses_pilots else "measurement.adaptive"

@@ -72,19 +72,20 @@ class Section(BaseModel):
         """
         return ()
 
-    def refuse_given(self, names: Iterable[str], why: str) -> None:
+    def refuse_given(self, names: Iterable[str], why: str, within: str = "") -> None:
         """Check that keys without any effect are not set.
 
         Args:
             names: Keys without effect.
             why: Reason, for the message.
+            within: Dotted name of the section, where the caller does not add it.
 
         Raises:
             ConfigError: A key has another value than its default.
         """
         for name in names:
             if getattr(self, name) != type(self).model_fields[name].default:
-                raise ConfigError(f"{name}: {why}; leave it out")
+                raise ConfigError(f"{within}{name}: {why}; leave it out")
 
     def refuse_idle(self, goes_with: Mapping[str, tuple[bool, str]]) -> None:
         """Check that keys are set only where they have an effect.

@@ -127,6 +127,9 @@ def with_settings(
             _drop(content["execution"], _left_behind(config, value), named, "execution")
         if keys == ["measurement", "shots"]:
             _drop(content["measurement"], ("test_shots", *(_OF_SHOTS if value == "exact" else ())), named, keys[0])
+    contrast, measurement = content["contrast"], content["measurement"]
+    if contrast.get("beta") != "auto" and measurement.get("allocation") != "optimal":
+        _drop(contrast, ("pilot",), named, "contrast")
     return check_config(content, "--set")
 
 

@@ -2,6 +2,10 @@
 
 import pytest
 
+from qep_qiskit.config import build
+from qep_qiskit.config.load import load_config
+from qep_qiskit.runs.other_settings import SETTINGS, with_settings
+
 AUTO = "contrast.beta='auto'"
 OPTIMAL = "measurement.allocation='optimal'"
 
@@ -73,3 +77,23 @@ def test_what_goes_together_trains(qep, here, settings, grouping, config):
     chosen = [AUTO, f"measurement.grouping='{grouping}'", "measurement.adaptive={max_shots=40}", "training.epochs=2"]
     chosen += [OPTIMAL] if grouping != "per_weight" else []
     assert qep("train", f"{config}.toml", "--out", here / "run", *settings(*chosen)).code == 0
+
+
+@pytest.mark.parametrize("key", ["contrast.pilot.every=5", "contrast.pilot.levels=5", "contrast.pilot.first_beta=0.01"])
+def test_keys_of_pilots_go_with_pilots(refused, qep, here, settings, key):
+    message = refused("train", "exact.toml", *settings(key))
+    assert f"{key.split('=')[0]}: goes with contrast.beta = 'auto' or measurement.allocation = 'optimal'" in message
+    for pilots in (AUTO, OPTIMAL):
+        assert qep("gradient", "exact.toml", "--sample", 0, *settings(key, pilots)).code == 0
+
+
+@pytest.mark.parametrize("given", ["contrast.beta=0.2", "measurement.shots='exact'"])
+def test_a_run_without_its_pilots_leaves_their_keys(here, given):
+    pilots = AUTO if "beta" in given else OPTIMAL
+    config = load_config(here / "exact.toml", ["contrast.pilot.every=5", pilots])
+    build(with_settings(config, [given], SETTINGS))
+
+
+def test_replicates_go_with_replicated_error_bars(refused, settings):
+    message = refused("train", "exact.toml", *settings("measurement.replicates=5"))
+    assert "measurement.replicates: goes with measurement.error_bars = 'replicated'; leave it out" in message
