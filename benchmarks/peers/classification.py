@@ -157,9 +157,10 @@ def beside(found: Sequence[Mapping[str, Any]], others: Sequence[Published]) -> l
 
 
 def means(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Mean accuracies by family and over all sets, those of three other models on the sets that a model has, and shots.
+    """Mean accuracies by family and over all sets, by how much two rows of ours are above a model on its sets, and shots.
 
-    Of sets that can be compared with published results only, so that all lines are about the same files.
+    Of sets that can be compared with published results only, so that all lines are about the same files. Differences
+    are means over sets, with standard errors by their scatter over sets.
     """
     lines = [line for line in lines if is_comparable(line["family"], line["size"])]
     by_model: dict[tuple[str, str], dict[tuple[str, str], float]] = defaultdict(dict)
@@ -169,14 +170,9 @@ def means(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     for line in lines:
         shots[line["model"]] += [float(line["shots"])] if line["shots"] else []
     ours = {row: by_model.get((f"QEP, {ROWS[row].title}", "this package"), {}) for row in ("exact", "wide")}
-    standards = {
-        **{f"{row}_on_these": scores for row, scores in ours.items()},
-        "svc_on_these": by_model.get(("SVC", "classical"), {}),
-    }
     table = []
     for (model, kind), scores in by_model.items():
         own = {family: [score for (its, _), score in scores.items() if its == family] for family in FAMILIES}
-        common = {name: [known[key] for key in scores if key in known] for name, known in standards.items()}
         table.append(
             {
                 "model": model,
@@ -184,11 +180,20 @@ def means(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
                 **{family: f"{np.mean(found):.3f}" if found else "" for family, found in own.items()},
                 "all": f"{np.mean(list(scores.values())):.3f}",
                 "sets": len(scores),
-                **{name: f"{np.mean(found):.3f}" if found else "" for name, found in common.items()},
+                **{f"{row} above it": _above(known, scores) for row, known in ours.items()},
                 "shots": f"{np.mean(shots[model]):.2g}" if shots[model] else "",
             }
         )
     return sorted(table, key=lambda line: (line["kind"] != "this package", -float(line["all"])))
+
+
+def _above(scores: Mapping[tuple[str, str], float], others: Mapping[tuple[str, str], float]) -> str:
+    """Mean difference on the sets of both, and its standard error."""
+    found = np.array([scores[key] - other for key, other in others.items() if key in scores])
+    if scores is others or len(found) == 0:
+        return ""
+    error = f" ± {found.std(ddof=1) / np.sqrt(len(found)):.3f}" if len(found) > 1 else ""
+    return f"{found.mean():+.3f}{error}"
 
 
 def run(options: argparse.Namespace) -> list[dict[str, Any]]:

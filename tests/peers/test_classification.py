@@ -53,8 +53,8 @@ def test_a_part_of_the_table_goes_on_where_it_was_and_stands_beside_the_publishe
     by_model = {row["model"]: row for row in stored.rows}
     ours = by_model["QEP, exact states"]
     assert (by_model["SVC"]["two_curves_diff"], by_model["SVC"]["sets"]) == ("0.900", "1")
-    assert by_model["SVC"]["exact_on_these"] == ours["all"]
-    assert ours["svc_on_these"] == "0.900"
+    assert float(by_model["SVC"]["exact above it"]) == pytest.approx(float(ours["all"]) - 0.9, abs=1e-3)
+    assert ours["exact above it"] == ""
     assert (tmp_path / "out" / "classification.png").stat().st_size > 10_000
 
 
@@ -93,6 +93,12 @@ def test_published_results_of_other_files_are_not_compared_with():
     lines = classification.beside(found, others)
     assert [line["size"] for line in lines] == [10]
     assert [line["sets"] for line in classification.means([*found, *lines])] == [1, 1]
+
+
+def test_differences_are_of_the_sets_of_both_with_the_error_of_their_scatter():
+    scores = {("f", "a"): 0.9, ("f", "b"): 0.8, ("f", "c"): 0.1}
+    assert classification._above(scores, {("f", "a"): 0.8, ("f", "b"): 0.8, ("f", "d"): 0.5}) == "+0.050 ± 0.050"
+    assert classification._above(scores, scores) == ""
 
 
 @pytest.mark.deep
@@ -162,4 +168,4 @@ def test_a_part_of_the_public_table_in_minutes(tmp_path):
     rows = {row["model"]: row for row in read_results(tmp_path / "classification_means.csv").rows}
     assert int(rows["QEP, exact states"]["sets"]) == len(FAMILIES)
     other = rows["DataReuploadingClassifier"]
-    assert float(other["exact_on_these"]) > float(other["all"])
+    assert float(other["exact above it"].split()[0]) > 0.0
