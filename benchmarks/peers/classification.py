@@ -157,7 +157,7 @@ def beside(found: Sequence[Mapping[str, Any]], others: Sequence[Published]) -> l
 
 
 def means(lines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Mean accuracies by family and over all sets, by how much two rows of ours are above a model on its sets, and shots.
+    """Mean accuracies by family and over all sets, how much two rows of ours are above a model on its sets, and shots.
 
     Of sets that can be compared with published results only, so that all lines are about the same files. Differences
     are means over sets, with standard errors by their scatter over sets.
