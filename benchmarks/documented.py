@@ -318,6 +318,7 @@ DOCUMENTED: dict[str, Documented] = {
         settings=("preparation.kind=dmrg", "preparation.max_bond_dimension=16", "budget.size.networks=3"),
         gradient_against_size__png="docs/gradient_against_size_dmrg.png",
         size__csv="docs/size_study_dmrg.csv",
+        distance__csv="docs/size_study_dmrg_distance.csv",
     ),
     "ramp_study": DocumentedBudget(
         command=(

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from qep_qiskit.core.errors import TruncatedStateWarning, UnconvergedWarning
+from qep_qiskit.preparation.resolution import WANTED
 from qep_qiskit.report.log_axis import short_count
 from qep_qiskit.report.tables import grouped, number, value_with_error
 from qep_qiskit.runs.grid import value_text
@@ -22,6 +24,7 @@ from qep_qiskit.runs.points import Row
 _AVERAGED = ("gradient", "gap", "beta", "total_shots")
 _WIDE = 0.4  # error of a logarithm from which on the ends of the interval are shown
 _ROUNDING = 1e-9
+_OF_INEXACT_STATES = {TruncatedStateWarning.__name__, UnconvergedWarning.__name__}
 _MISSING = "-"
 
 
@@ -89,14 +92,19 @@ def size_averages(rows: Sequence[Row], others: Sequence[str]) -> list[Row]:
     return found
 
 
-def distance_averages(rows: Sequence[Row], others: Sequence[str]) -> list[Row]:
+def distance_averages(rows: Sequence[Row], networks: Sequence[Row], others: Sequence[str]) -> list[Row]:
     """Return means of the root mean square gradient over the largest networks of every curve, by distance.
+
+    A mean is `unresolved` where one of its networks has states that are truncated or not converged, and a gradient
+    below what converged states resolve: it may be the error of these states.
 
     Args:
         rows: Rows of networks by the distance of their weights from the outputs and the inputs.
+        networks: Rows of networks.
         others: Keys that tell the curves apart.
     """
     curves = _Curves(others)
+    doubtful = {curves.name(row, "spins", "seed") for row in networks if _is_inexact(row)}
     largest = [max(own, key=lambda row: int(row["spins"]))["spins"] for own in curves.grouped(rows)]
     found = []
     for size, curve in zip(largest, curves.grouped(rows), strict=True):
@@ -105,8 +113,15 @@ def distance_averages(rows: Sequence[Row], others: Sequence[str]) -> list[Row]:
                 continue
             mean = LogMean.of([number(row, "rms_gradient") for row in own]).columns("rms_gradient")
             place = {name: own[0][name] for name in ("spins", "from", "distance")}
-            found.append(curves.labels(own[0]) | place | {"networks": len(own)} | mean)
+            unresolved = any(
+                number(row, "rms_gradient") < WANTED and curves.name(row, "spins", "seed") in doubtful for row in own
+            )
+            found.append(curves.labels(own[0]) | place | {"networks": len(own)} | mean | {"unresolved": unresolved})
     return found
+
+
+def _is_inexact(network: Row) -> bool:
+    return any(kind in _OF_INEXACT_STATES for kind, *_ in network.get("warned") or ())
 
 
 def curve_table(rows: Sequence[Row], distances: Sequence[Row], others: Sequence[str]) -> list[list[str]]:
@@ -215,11 +230,11 @@ class _Curves:
 
     def grouped(self, rows: Sequence[Row], *more: str) -> list[list[Row]]:
         """Return rows with equal values of the keys, and of more columns, in the order in which they come first."""
+        return list(grouped(rows, lambda row: self.name(row, *more)).values())
 
-        def name(row: Row) -> Hashable:
-            return tuple(str(row[key]) for key in (*self.others, *more))
-
-        return list(grouped(rows, name).values())
+    def name(self, row: Row, *more: str) -> Hashable:
+        """Return the values of the keys, and of more columns, of a row."""
+        return tuple(str(row[key]) for key in (*self.others, *more))
 
     def labels(self, row: Row) -> dict[str, Any]:
         """Return the names of the curve and of the column of figures that a row belongs to, with the keys' values."""

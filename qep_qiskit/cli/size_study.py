@@ -82,6 +82,6 @@ def _report(path: Path, rows: Sequence[Row], sizes: Sizes, config: Config, optio
         "curves": curve_table(networks, distances, sizes.others),
         "warnings": warned_sentences({"size": networks}),
     }
-    means = size_averages(networks, sizes.others) + distance_averages(distances, sizes.others)
+    means = size_averages(networks, sizes.others) + distance_averages(distances, networks, sizes.others)
     shown = write_budget_report(path, {**facts, "method": _METHOD}, size=means)
     return show_study(path, facts, shown, options.json)

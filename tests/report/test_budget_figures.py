@@ -265,6 +265,19 @@ def test_a_size_study_has_a_column_for_every_value_of_its_last_key():
     assert [tick.get_text() for tick in figure.axes[0].get_xticklabels()] == ["4", "8", "12"]
 
 
+def test_gradients_that_may_be_errors_of_states_are_hollow_and_named_in_the_legend():
+    far = [
+        row | {"unresolved": row["curve"] == "chain" and row.get("distance", 0) > 5} for row in size_rows(columns=("",))
+    ]
+    figure = gradient_against_size(far)
+    joined, hollow = (line(figure, f"chain rms_gradient{end}") for end in ("", " unresolved"))
+    assert joined.get_xdata().tolist() == [*range(6)]
+    assert hollow.get_xdata().tolist() == [6, 7, 8]
+    assert (hollow.get_linestyle(), hollow.get_markerfacecolor()) == ("None", "white")
+    assert [text.get_text() for text in figure.legends[0].get_texts()][3:] == ["states too inexact"]
+    assert len(gradient_against_size(size_rows()).legends[0].get_texts()) == 3
+
+
 def test_a_size_study_without_gaps_or_other_keys():
     rows = [row | {"gap": None} for row in size_rows(("all",), ("",))]
     figure = gap_and_best_nudge(rows)

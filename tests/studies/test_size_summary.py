@@ -56,7 +56,7 @@ def test_means_by_size_have_the_names_of_their_curve_and_column():
 
 
 def test_distances_are_those_of_the_largest_networks():
-    rows = distance_averages(DISTANCES, OTHERS)
+    rows = distance_averages(DISTANCES, NETWORKS, OTHERS)
     assert {row["spins"] for row in rows} == {8}
     assert [row["distance"] for row in rows if (row["curve"], row["column"]) == ("chain", "fields.mean = 1")] == [
         *range(8)
@@ -68,7 +68,7 @@ def test_a_distance_at_which_one_network_is_within_rounding_errors_has_no_mean()
     _, far_rows = tables_of([row])
     assert [one["rms_gradient"] for one in far_rows] == [1.0, None]
     more = [far(row, 0, 2.0), far(row, 1, 1e-3)]
-    assert [one["distance"] for one in distance_averages([*far_rows, *more], OTHERS)] == [0]
+    assert [one["distance"] for one in distance_averages([*far_rows, *more], [row], OTHERS)] == [0]
 
 
 def test_table_of_curves():
@@ -94,3 +94,15 @@ def test_a_fall_with_distance_is_that_of_networks_without_warnings():
     flat = [row | {"rms_gradient": 1.0} if row["seed"] else row for row in DISTANCES]
     assert curve_table(one_of_two, flat, OTHERS)[1][-1] == "3"
     assert curve_table([row | lost for row in NETWORKS], flat, OTHERS)[1][-1] == "-"
+
+
+def test_a_mean_below_what_truncated_states_resolve_is_unresolved():
+    lost = {"warned": [["TruncatedStateWarning", "warning", 3]]}
+    networks = [row | (lost if row["network.graph"] == "square" and row["seed"] else {}) for row in NETWORKS]
+    rows = distance_averages(DISTANCES, networks, OTHERS)  # 3**-7 is above 3e-4
+    assert not any(row["unresolved"] for row in rows)
+    smaller = [row | {"rms_gradient": row["rms_gradient"] / 2} for row in DISTANCES]
+    found = {
+        (row["curve"], row["distance"]) for row in distance_averages(smaller, networks, OTHERS) if row["unresolved"]
+    }
+    assert found == {("square", 7)}

@@ -150,8 +150,9 @@ _TEXTS = {
     "gradient_against_size": (
         "Do gradients vanish, and what does a large network cost",
         "Geometric means over random networks with their standard errors: the length of the whole gradient, the root "
-        "mean square gradient of a weight of the largest networks by its distance from the outputs, and the shots of "
-        "one gradient, all batches counted, with the error of the study.",
+        "mean square gradient of a weight of the largest networks by its distance from the outputs (hollow: "
+        "below what truncated or unconverged states resolve), and the shots of one gradient, all batches counted, with "
+        "the error of the study.",
     ),
     "gap_and_best_nudge": (
         "Gap and best nudge",

@@ -19,6 +19,7 @@ from qep_qiskit.report.style import MITIGATION_STYLES, LineStyle, figure_style, 
 _HEIGHT: Final = 2.35
 _STACKED_BELOW: Final = 6.0
 _MOST_TICKS: Final = 8
+_UNRESOLVED: Final = LineStyle(color="#777777", linestyle="none", marker="o")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ _CAUSES: Final = (_Panel(key="gap", label="gap (energy)"), _Panel(key="beta", la
 
 def gradient_against_size(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
     """Draw length of the gradient and shots against the number of spins, and the gradient of weights by distance.
+
+    Gradients that may be the error of truncated states, or of states that are not converged, are hollow and not joined.
 
     Args:
         rows: Means over networks by size, and those of the largest networks by distance.
@@ -89,7 +92,10 @@ def _drawn(rows: Sequence[Row], panels: Sequence[_Panel], width: float) -> Figur
                 if panel.counts:
                     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
                 _horizontal_axis(axis, panel, rows)
-        legend_below(figure, [handle(style, name) for name, style in styles.items()] if len(styles) > 1 else [], width)
+        entries = [handle(style, name) for name, style in styles.items()] if len(styles) > 1 else []
+        if any(row.get("unresolved") and number(row, panel.key) > 0 for row in rows for panel in panels):
+            entries.append(handle(_UNRESOLVED, "states too inexact", line=False, hollow=True))
+        legend_below(figure, entries, width)
     return figure
 
 
@@ -124,7 +130,13 @@ def _draw(axis: Axes, rows: Sequence[Row], panel: _Panel, styles: dict[str, Line
     for name, style in styles.items():
         own = [row for row in rows if row["curve"] == name and number(row, panel.key) > 0 and _belongs(row, panel)]
         own = sorted(own, key=lambda row: number(row, panel.x))
-        seen += draw_points(axis, own, panel.x, panel.key, style, gid=f"{name} {panel.key}")
+        trusted = [row for row in own if not row.get("unresolved")]
+        doubtful = [row for row in own if row.get("unresolved")]
+        gid = f"{name} {panel.key}"
+        seen += draw_points(axis, trusted, panel.x, panel.key, style, gid=gid)
+        seen += draw_points(
+            axis, doubtful, panel.x, panel.key, style, joined=False, hollow=True, gid=f"{gid} unresolved"
+        )
     return [value for value in seen if math.isfinite(value)]
 
 
