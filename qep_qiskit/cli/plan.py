@@ -11,7 +11,7 @@ from qiskit.providers import BackendV2
 from rich.console import Console
 
 from qep_qiskit.cli.source import open_source
-from qep_qiskit.config import Experiment
+from qep_qiskit.config import Config, Experiment
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.device.usage import QPU_SECONDS, Price, price_of, unbound
 from qep_qiskit.runs.training import device_of
@@ -20,13 +20,28 @@ from qep_qiskit.runs.training import device_of
 def run(options: argparse.Namespace) -> int:
     """Estimate the cost and print it; nothing is submitted."""
     backend = [] if options.backend is None else [f"execution.backend={json.dumps(options.backend)}"]
-    experiment, _ = open_source(options.config, [*options.overrides, *backend], simulates=False)
+    experiment, _ = open_source(options.config, [*options.overrides, *backend], simulates=False, check=_check_device)
     plan = _planned(experiment)
     if options.json:
         print(json.dumps(plan, indent=1))
     else:
         _print(plan, title=f"{experiment.config.name} on {plan['device']}")
     return 0
+
+
+def _check_device(config: Config) -> None:
+    """Refuse backends whose runs cost nothing that circuits decide."""
+    where = config.execution.where
+    if where.anneals:
+        raise ConfigError(
+            f"execution.backend: '{config.execution.backend}' runs no circuits, of which a plan counts the cost; "
+            "execution.max_qpu_seconds limits what D-Wave's annealers charge"
+        )
+    if not (where.is_device or where.is_of_provider):
+        raise ConfigError(
+            f"execution.backend: '{config.execution.backend}' charges nothing; name a device with --backend, such as "
+            "fake_torino"
+        )
 
 
 def _planned(experiment: Experiment) -> dict[str, Any]:
@@ -59,16 +74,6 @@ def _device(experiment: Experiment) -> tuple[BackendV2, BackendV2 | None, float 
     if config.execution.where.is_of_provider:
         device = config.execution.provider_device(size)
         return device, None, None, price_of(device)
-    if config.execution.where.anneals:
-        raise ConfigError(
-            f"execution.backend: '{config.execution.backend}' runs no circuits, of which a plan counts the cost; "
-            "execution.max_qpu_seconds limits what D-Wave's annealers charge"
-        )
-    if not config.execution.where.is_snapshot:
-        raise ConfigError(
-            f"execution.backend: '{config.execution.backend}' charges nothing; name a device with --backend, such as "
-            "fake_torino"
-        )
     return local_device(config, size), fractional_of(config, lambda: whole_device(config, size)), None, None
 
 

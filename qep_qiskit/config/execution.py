@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import Field, field_validator, model_validator
 from qiskit.providers import BackendV2
@@ -12,7 +12,7 @@ from qep_qiskit.config.backend import Backend
 from qep_qiskit.config.kinds import refused
 from qep_qiskit.config.mitigation import MitigationConfig
 from qep_qiskit.config.named import provider_backend
-from qep_qiskit.config.section import Section, keys, same_as
+from qep_qiskit.config.section import FILLED_IN, Section, keys, same_as
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.arithmetic import Arithmetic, Precision
 from qep_qiskit.core.errors import ConfigError, ResourceError
@@ -96,7 +96,7 @@ class ExecutionConfig(Section):
     backend_options: dict[str, Any] = Field(default={})
     """Keyword arguments of the factory of a backend ``package.module:factory``, of a sampler of Ocean, or of an
     executor. They are stored in the run folder: let the factory read a token from the environment."""
-    snapshot: str | None = None
+    snapshot: Annotated[str | None, FILLED_IN] = None
     """The calibration of a rehearsal. It is read from the device when the run starts and stored in the run folder;
     leave it out."""
     instance: str | None = None

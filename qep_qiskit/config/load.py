@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from qep_qiskit.config.kinds import OneOf, kind_of, models_of
 from qep_qiskit.config.overrides import assign, parse_overrides
 from qep_qiskit.config.schema import Config
+from qep_qiskit.config.section import Section
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.limits import LIMIT_WORDS, one_of
 
@@ -165,7 +166,7 @@ def _unknown_key(location: Sequence[str | int], content: Mapping[str, Any]) -> s
     if others:
         other = "" if "kind" in data else f", or give kind = {one_of(map(kind_of, others))} beside it"
         return f"does not go with kind = '{kind}'; leave it out{other}"
-    known = list(model.model_fields)
+    known = model.keys_of_users() if issubclass(model, Section) else list(model.model_fields)
     close = difflib.get_close_matches(key, known, n=1)
     if close:
         return f"unknown key; did you mean '{close[0]}'?"

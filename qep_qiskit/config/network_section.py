@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 from qiskit.transpiler import Target
 
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
-from qep_qiskit.config.section import Section
+from qep_qiskit.config.section import FILLED_IN, Section
 from qep_qiskit.core.amounts import amount, there_are
 from qep_qiskit.core.errors import ConfigError, NetworkError
 from qep_qiskit.core.seeds import Seeds
@@ -90,7 +90,7 @@ class NetworkSection(Section):
     weights_from: str | None = None
     """Start from the trained weights of another run: its folder, or its `weights.json`. A relative path starts at the
     folder of the configuration, or else at the working directory. Both networks must have the same weights by name."""
-    start_weights: dict[str, float] | None = None
+    start_weights: Annotated[dict[str, float] | None, FILLED_IN] = None
     """The weights of `weights_from`; filled in when the configuration is read, so that the run does not need the
     other one again."""
 

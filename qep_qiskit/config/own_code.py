@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from qep_qiskit.config.named import imported, is_named
 from qep_qiskit.config.own_source import KeptSources, folder_of, sources_in
-from qep_qiskit.config.section import Section
+from qep_qiskit.config.section import FILLED_IN, Section
 from qep_qiskit.core.errors import ConfigError
 
 
 class OwnCode(Section):
     """A section that names an object of the user."""
 
-    sources: dict[str, str] | None = None
+    sources: Annotated[dict[str, str] | None, FILLED_IN] = None
     """Texts of the user's module and of all that it imports from the same folder, by file; filled in when the
     configuration is read, so that a run keeps them."""
-    sources_folder: str | None = None
+    sources_folder: Annotated[str | None, FILLED_IN] = None
     """Folder of these files; filled in."""
 
     def keeping(self, key: str, text: str, folder: Path) -> Self:

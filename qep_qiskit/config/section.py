@@ -34,6 +34,9 @@ def same_as(make: Callable[..., Any], name: str, **other: Any) -> Any:
     return Field(**default_and_limits(make, name) | other)
 
 
+FILLED_IN = object()
+"""Annotation of a key that is filled in when a configuration is read, and that no user gives."""
+
 Made = TypeVar("Made")
 
 
@@ -46,6 +49,11 @@ class Section(BaseModel):
         """Return the given keys, in at most 200 characters."""
         given = {key: getattr(self, key) for key in type(self).model_fields if key in self.model_fields_set}
         return with_fields(type(self).__name__, given)
+
+    @classmethod
+    def keys_of_users(cls) -> list[str]:
+        """Return the keys that a file can give, without those that are filled in."""
+        return [key for key, field in cls.model_fields.items() if FILLED_IN not in field.metadata]
 
     def made(self, make: Callable[..., Made], **others: Any) -> Made:
         """Return an object whose arguments are keys of this section.

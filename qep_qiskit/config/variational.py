@@ -13,7 +13,7 @@ from qep_qiskit.ansatz import Entanglement, ansatz_text, parse_ansatz
 from qep_qiskit.config.execution import ExecutionConfig
 from qep_qiskit.config.kinds import OneOf, section_registry
 from qep_qiskit.config.preparation_section import PreparationScene, PreparationSection
-from qep_qiskit.config.section import Section, ShotsOrExact, parsed_shots, same_as
+from qep_qiskit.config.section import FILLED_IN, Section, ShotsOrExact, parsed_shots, same_as
 from qep_qiskit.continuous.oscillator_ansatz import OscillatorVariational
 from qep_qiskit.continuous.oscillator_layers import OscillatorProduct
 from qep_qiskit.core.memory import require_memory
@@ -106,7 +106,7 @@ class FileAnsatz(AnsatzSection):
     kind: Literal["file"]
     file: str
     """Path of the file; relative paths start at the folder of the configuration."""
-    text: str | None = None
+    text: Annotated[str | None, FILLED_IN] = None
     """Content of the file; filled in when the configuration is read, so that a run keeps its initial circuit."""
 
     def beside(self, folder: Path) -> FileAnsatz:

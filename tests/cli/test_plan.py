@@ -109,6 +109,10 @@ def test_nothing_is_written(qep, here, plan):
         (["exact.toml", *TORINO], "use preparation.kind = 'adiabatic'"),
         (["circuits.toml", *TORINO, "--set", "execution.max_qpu_seconds=0"], "execution.max_qpu_seconds: expected"),
         (["flowers.toml", "--backend", "statevector"], "execution.backend: 'statevector' charges nothing"),
+        (  # before the data are read
+            ["flowers.toml", "--set", "task.file='nowhere.csv'"],
+            "execution.backend: 'statevector' charges nothing",
+        ),
         (["nowhere.toml", *TORINO], "nowhere.toml: there is no such file"),
         (["circuits.toml", "--backend"], "expected one argument"),
     ],

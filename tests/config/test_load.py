@@ -131,6 +131,11 @@ def test_absolute_data_file_stays(tmp_path):
     [
         ({"training": {"epoch": 3}}, "run.toml: training.epoch: unknown key; did you mean 'epochs'?"),
         ({"preparation": {"kind": "adiabatic", "step": 3}}, "preparation.step: unknown key; did you mean 'steps'?"),
+        (
+            {"preparation": {"kind": "variational", "ansatz": {"kind": "file", "zzz": "x"}}},
+            "preparation.ansatz.zzz: unknown key; known here: kind, file",  # not those that are filled in
+        ),
+        ({"callbacks": {"own": [{"zzz": 1}]}}, "callbacks.own.0.zzz: unknown key; known here: make, options"),
         ({"task": {"kind": "csv", "inputs": ["a"]}}, "run.toml: task.file: this key is missing"),
         ({"cost": {"kind": "operator", "terms": [{}]}}, "run.toml: cost.terms.0.pauli: this key is missing"),
     ],
