@@ -75,14 +75,13 @@ def cost_of_phases(
 def equalized(nudge: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return nudges divided by their largest coefficients, shape (samples, terms), and these, shape (samples,).
 
-    A nudge without coefficients stays as it is, and its size is one.
+    A nudge without coefficients stays as it is. Its size is zero, so that the noise of its contrast does not count.
 
     Args:
         nudge: Coefficients of the nudging operators, shape (samples, terms).
     """
     sizes = np.abs(nudge).max(axis=1, initial=0.0)
-    sizes = np.where(sizes > 0.0, sizes, 1.0)
-    return nudge / sizes[:, None], sizes
+    return nudge / np.where(sizes > 0.0, sizes, 1.0)[:, None], sizes
 
 
 def unit_of_signals(hamiltonian: NudgedHamiltonian, nudge: NDArray, targets: NDArray) -> float:

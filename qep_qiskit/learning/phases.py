@@ -247,17 +247,27 @@ class MeasuredPhases:
         """Covariance with the noise of error signals, and the uncertain part of its diagonal, if any."""
         if self.signals is None or is_none(covariance) or not self.signals.is_noisy:
             return covariance, None
-        return with_signal_noise(covariance, derivative, self.signals, self._used(stencil))
+        return with_signal_noise(covariance, derivative, self.signals, self._used(stencil, covariance))
 
-    def _used(self, stencil: NDArray) -> UsedPhases:
+    def _used(self, stencil: NDArray, covariance: NDArray) -> UsedPhases:
         return UsedPhases(
             betas=self.betas,
             stencil=stencil,
-            noise=float(stencil @ (stencil / self.shot_fractions)) * self.noise_by_size,
+            mean_noise=self._mean_noise(stencil, covariance),
             free_weight=self._free_weight(stencil),
             sizes=np.ones(len(self.moments.means)) if self.nudge_sizes is None else self.nudge_sizes,
             are_equal=self.nudge_sizes is not None,
         )
+
+    def _mean_noise(self, stencil: NDArray, covariance: NDArray) -> NDArray[np.float64]:
+        """Variances of the estimates in a phase with the mean shots, shape (samples, estimates)."""
+        noise = float(stencil @ (stencil / self.shot_fractions)) * self.noise_by_size
+        found = np.einsum("stt->st", covariance) / np.where(noise > 0.0, noise, 1.0)[:, None]
+        if (lost := noise == 0.0).any():  # samples without error, whose contrasts were multiplied by zero
+            phases = stencil != 0.0
+            own = np.einsum("sptt->spt", self.moments.covariance[lost][:, phases]).mean(axis=1)
+            found[lost] = own if self.sample_shares is None else own * self.sample_shares[lost, None]
+        return np.asarray(found)
 
     def _free_weight(self, stencil: NDArray) -> float:
         """Stencil weight of a free phase that shares its shots with the error signals."""
@@ -271,7 +281,7 @@ class MeasuredPhases:
             return None
         dense = np.zeros((len(derivative), self.jacobian.num_weights, self.plan.num_estimates))
         dense[:, self.jacobian.weight, self.jacobian.term] = self.jacobian.values
-        return coupled_covariance(covariance, derivative, signals, dense, self._used(stencil))
+        return coupled_covariance(covariance, derivative, signals, dense, self._used(stencil, covariance))
 
     def _by_group(self, covariance: NDArray) -> NDArray[np.float64]:
         """Variances of the summed gradient by the shots of each group, shape (groups, weights)."""

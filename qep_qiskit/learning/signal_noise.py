@@ -47,17 +47,17 @@ class UsedPhases:
     Args:
         betas: Nudges, shape (phases,).
         stencil: Weight of every phase, shape (phases,).
-        noise: Sum over phases of the squared weights over the shots, these in units of their mean, times the squared
-            sizes of the nudges over the shots of the sample in units of their mean, shape (samples,).
+        mean_noise: Variances of the estimates in a phase with the mean shots, shape (samples, estimates).
         free_weight: Stencil weight of the free phase where it is measured by the same shots as the signals and shares
             their noise; otherwise 0.
-        sizes: What the nudge of every sample was divided by, and its contrast multiplied by, shape (samples,).
+        sizes: What the nudge of every sample was divided by, and its contrast multiplied by, shape (samples,); zero
+            for one without error.
         are_equal: Whether these are sizes of the error signals; otherwise they are ones.
     """
 
     betas: NDArray[np.float64]
     stencil: NDArray[np.float64]
-    noise: NDArray[np.float64]
+    mean_noise: NDArray[np.float64]
     free_weight: float
     sizes: NDArray[np.float64]
     are_equal: bool
@@ -132,7 +132,6 @@ def expected_response(
     common = free * np.einsum("s,sou,sut->sot", used.sizes, batch.slope, batch.covariance) if free else 0.0
     secant, bend = _bending(batch, used)
     gain, gain_variance = _gain(covariance, derivative, batch, common, secant)
-    mean_noise = fixed / used.noise[:, None]
     widths = np.where(batch.moved, _MOVED_WIDTH, _OTHER_WIDTH)
     widths[shared.any(axis=(0, 2))] = _SEEN_WIDTH
     rest, residual_variance = _deviations(
@@ -142,7 +141,7 @@ def expected_response(
         common,
         prior=(gain**2 + gain_variance)
         * widths
-        * (mean_noise.T @ np.einsum("soo->so", batch.output_covariance))
+        * (used.mean_noise.T @ np.einsum("soo->so", batch.output_covariance))
         / len(signals),
     )
     return ExpectedResponse(
@@ -177,7 +176,7 @@ def _bending(batch: SignalBatch, used: UsedPhases) -> tuple[float, NDArray[np.fl
     square = shots * np.einsum("so,sop,sp->s", batch.signals, batch.output_covariance, batch.signals)[:, None]
 
     def contrast(scale: float) -> NDArray:
-        nudge = scale * betas / sizes[:, None]
+        nudge = scale * betas / np.where(sizes > 0.0, sizes, 1.0)[:, None]
         half = (energy + nudge * shift) / 2.0
         root = np.maximum(np.sqrt(half**2 + nudge**2 * square), _ROUNDING * energy)
         return np.asarray((shift / 2.0 - (half * shift / 2.0 + nudge * square) / root) @ stencil) * sizes

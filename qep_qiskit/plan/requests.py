@@ -187,7 +187,9 @@ def _require_shots(experiment: Experiment) -> None:
 def _is_fixed(experiment: Experiment) -> bool:
     """Return whether the requests follow from the configuration alone."""
     config, policy = experiment.config, experiment.policy
-    follows_results = config.preparation.measures_energies or config.update.is_agnostic
+    follows_results = (
+        config.preparation.measures_energies or config.update.is_agnostic or experiment.estimator.shots_by_error
+    )
     return not follows_results and policy.adaptive is None and not policy.optimal_split
 
 

@@ -24,7 +24,7 @@ ERRORS = np.array([0.5, 0.2, 0.05, 0.01, 0.02, 0.3])[:, None]
 """Distances of targets from outputs: error signals differ by a factor of 50."""
 
 
-def estimated(problem, contrast, *, shots=None, repeats=1, equal=True):
+def estimated(problem, contrast, *, shots=None, repeats=1, equal=True, by_error=False):
     hamiltonian, weights, inputs, targets = problem
     estimator = GradientEstimator(
         hamiltonian=hamiltonian,
@@ -33,6 +33,7 @@ def estimated(problem, contrast, *, shots=None, repeats=1, equal=True):
         shots=shots,
         measures_free_cost=True,
         equal_nudges=equal,
+        shots_by_error=by_error,
     )
     executor = VectorExecutor(Seeds(1))
     works = (estimator.estimate(weights, inputs, targets, RequestKey("test", r)) for r in range(repeats))
@@ -110,6 +111,22 @@ def test_samples_without_errors_bring_no_noise(rng):
     (other,) = estimated(problem, Contrast(beta=0.05 / signals.max()), shots=10_000, equal=False)
     ratio = equal.group_variance.sum() / other.group_variance.sum()
     assert ratio == pytest.approx((signals**2).mean() / signals.max() ** 2, rel=0.1)
+
+
+@pytest.mark.parametrize("by_error", [False, True])
+def test_samples_without_nudge_bring_no_noise(by_error, rng):
+    """Targets of zero have no nudge: their contrasts would be shot noise over beta, as large as those of all others."""
+    hamiltonian, weights, inputs, targets = operator_problem(rng)
+    targets[1:] = 0.0
+    (found,) = estimated((hamiltonian, weights, inputs, targets), Contrast(beta=0.1), shots=1000, by_error=by_error)
+    first = slice(0, 1)
+    alone = (hamiltonian, weights, inputs[first], targets[first])
+    shots = 1000 if not by_error else 4000  # it has 16 of 21 parts of the shots of six samples: 4571
+    (own,) = estimated(alone, Contrast(beta=0.1), shots=shots)
+    assert found.variance.sum() * 6.0**2 < 1.2 * own.variance.sum()
+    (none,) = estimated((hamiltonian, weights, inputs, 0.0 * targets), Contrast(beta=0.1), shots=10, by_error=by_error)
+    assert not none.gradient.any()
+    assert not none.variance.any()
 
 
 def test_pilots_take_nudges_as_they_are(rng):

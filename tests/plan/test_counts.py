@@ -129,6 +129,11 @@ def test_iterations_are_jobs_of_their_own_and_counts_are_an_estimate():
     assert record_run(experiment_of()).fixed
 
 
+def test_shots_by_errors_are_an_estimate():
+    contrast, measurement = {"beta": 0.2, "equal_nudges": True}, {"shots": 100, "shots_by_error": True}
+    assert not record_run(experiment_of(contrast=contrast, measurement=measurement)).fixed
+
+
 @pytest.mark.parametrize(
     ("sections", "message"),
     [
