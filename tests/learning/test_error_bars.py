@@ -56,7 +56,7 @@ def test_saturation_of_one_spin_is_exact(kind, size):
     used = UsedPhases(
         betas=betas,
         stencil=stencil,
-        noise=np.ones(1),
+        mean_noise=np.ones((1, 1)),
         free_weight=0.0,
         sizes=np.array([size or 1.0]),
         are_equal=size is not None,
