@@ -23,6 +23,7 @@ from qep_qiskit.learning import Contrast, of_sign
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.contrast import CHEBYSHEV
 from qep_qiskit.learning.error_model import split_shots
+from qep_qiskit.learning.shots import MOST_SHARES
 
 CONFIDENCE = 0.8
 """Probability that a requested error is not exceeded, with respect to the uncertainty of the bias."""
@@ -71,6 +72,8 @@ class BudgetProblem:
         jobs: Requests of one gradient; each is one job where all shots are equal.
         steps: Number of steps of the training run.
         checks: Last check of every contrast that was checked.
+        equal_nudges: Whether all samples are nudged by the same energy, which is then `beta`.
+        shots_by_error: Whether shots are divided among samples by their errors.
     """
 
     pilots: Mapping[str, StudyPilot]
@@ -80,15 +83,18 @@ class BudgetProblem:
     jobs: int
     steps: int
     checks: Mapping[str, Check] = field(default_factory=dict)
+    equal_nudges: bool = False
+    shots_by_error: bool = False
 
     def jobs_of(self, name: str) -> int:
-        """Return the jobs of one gradient; nudged phases take one for every number of shots that they have.
+        """Return the most jobs of one gradient; nudged phases take one for every number of shots that they have.
 
         Args:
             name: Name of the contrast.
         """
         fractions = Contrast.named(of_sign(name)[0]).shot_fractions
-        return self.jobs - 1 + len(np.unique(fractions.round(9)))
+        by_sample = min(self.samples, MOST_SHARES) if self.shots_by_error else 1
+        return self.jobs - 1 + by_sample * len(np.unique(fractions.round(9)))
 
     def after(self, name: str, contrasts: MeasuredContrasts, shots: int, total_shots: int) -> BudgetProblem:
         """Return the problem with a check of a contrast in the fit of its bias.
@@ -134,6 +140,8 @@ class Recommendation:
         run_qpu_seconds: QPU seconds charged for the training run.
         pilot_shots: Shots of the pilot of the contrast.
         check: The check at this nudge, or None if there was none.
+        equal_nudges: Whether all samples are nudged by the same energy, which is then `beta`.
+        shots_by_error: Whether shots are divided among samples by their errors.
     """
 
     contrast: str
@@ -150,6 +158,8 @@ class Recommendation:
     run_qpu_seconds: float
     pilot_shots: int = 0
     check: Check | None = None
+    equal_nudges: bool = False
+    shots_by_error: bool = False
 
     @property
     def toml(self) -> str:
@@ -157,8 +167,10 @@ class Recommendation:
         contrast = Contrast.named(of_sign(self.contrast)[0])
         order = f"order = {contrast.order}\n" if contrast.kind == CHEBYSHEV else ""
         split = "" if self.split is None else '\nallocation = "optimal"'
-        nudge = f'[contrast]\nkind = "{contrast.kind}"\n{order}beta = {self.beta:.3g}\n'
-        return f"{nudge}\n[measurement]\nshots = {self.shots}{split}\n"
+        equal = "equal_nudges = true\n" if self.equal_nudges else ""
+        by_error = "\nshots_by_error = true" if self.shots_by_error else ""
+        nudge = f'[contrast]\nkind = "{contrast.kind}"\n{order}beta = {self.beta:.3g}\n{equal}'
+        return f"{nudge}\n[measurement]\nshots = {self.shots}{split}{by_error}\n"
 
     def record(self) -> dict[str, Any]:
         """Return the recommendation as JSON values."""
@@ -339,4 +351,6 @@ def _at(budget_problem: BudgetProblem, name: str, shots: float, beta: float) -> 
         run_qpu_seconds=seconds * budget_problem.steps,
         pilot_shots=pilot.shots,
         check=check if check is not None and check.beta == beta else None,
+        equal_nudges=budget_problem.equal_nudges,
+        shots_by_error=budget_problem.shots_by_error,
     )

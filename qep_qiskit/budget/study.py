@@ -117,6 +117,8 @@ class GradientStudy:
             samples=samples,
             jobs=estimator.hamiltonian.cost.stages,
             steps=per_epoch * training.epochs,
+            equal_nudges=estimator.equal_nudges,
+            shots_by_error=estimator.shots_by_error,
         )
 
     def checks(self, recommendations: Sequence[Recommendation]) -> list[tuple[MeasuredContrasts, int]]:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from qep_qiskit.learning.error_model import split_shots
 
 _MOST_HALVINGS, _FEWEST = 4, 2
+MOST_SHARES = _MOST_HALVINGS + 1
+"""Most different numbers of shots that `shares_by_size` gives the samples of a batch."""
 
 Shots = int | tuple[int, ...] | None
 """Shots per batch: the same for every group, one number a group, or None for exact expectations."""

@@ -91,6 +91,12 @@ def _changes(experiment: Experiment) -> Iterator[tuple[str, str, Experiment]]:
         )
     if follows_gradient and shots is not None:
         yield from _other_contrasts(experiment, estimator, shots)
+    if estimator.shots_by_error:
+        yield (
+            "measurement.shots_by_error = false",
+            "one job in place of one for each number of shots; gradients are noisier where errors differ",
+            replace(experiment, estimator=replace(estimator, shots_by_error=False)),
+        )
     if batch > 1 and training.epochs > 1:
         halved = -(-training.epochs // 2)
         yield (

@@ -3,6 +3,7 @@
 import json
 import math
 import tomllib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -114,6 +115,24 @@ def test_a_split_that_gains_nothing_is_not_recommended():
     only = BudgetProblem(pilots={"symmetric": even}, groups="ZX", gradient_length=1.0, samples=1, jobs=1, steps=1)
     assert for_shots(only, 100)[0].split is None
     assert "allocation" not in for_shots(only, 100)[0].toml
+
+
+def test_a_nudge_is_recommended_with_what_it_is_measured_in():
+    """A nudge in units of energy is another one than that in units of error signals."""
+    plain = replace(budget_problem(), samples=4)
+    for one in for_shots(replace(plain, equal_nudges=True, shots_by_error=True), 100):
+        said = tomllib.loads(one.toml)
+        assert (said["contrast"]["equal_nudges"], said["measurement"]["shots_by_error"]) == (True, True)
+    for one in for_shots(plain, 100):
+        assert "equal_nudges" not in one.toml
+        assert "shots_by_error" not in one.toml
+
+
+def test_samples_with_other_shots_take_jobs_of_their_own():
+    plain = budget_problem()
+    for samples, jobs in ((1, 1), (3, 3), (40, 5)):
+        divided = replace(plain, samples=samples, equal_nudges=True, shots_by_error=True)
+        assert divided.jobs_of("symmetric") - plain.jobs_of("symmetric") == jobs - 1
 
 
 def test_toml_says_what_is_recommended():

@@ -104,6 +104,20 @@ def test_half_the_steps_with_twice_the_shots_save_half_the_jobs():
     assert found.price.endswith("; 4 jobs fewer")  # two steps of two jobs
 
 
+@pytest.mark.deep
+def test_equal_shots_of_samples_save_jobs():
+    """Circuits of other shots are in a job of their own: without shots by error a step has its two."""
+    keys = {"contrast": {"beta": 0.2, "equal_nudges": True}, "training": {"epochs": 2, "batch_size": 4}}
+    experiment = experiment_of(measurement={"shots": 100, "shots_by_error": True}, **keys)
+    circuits = DeviceCircuits(device=device(2), seeds=experiment.seeds)
+    requests = record_run(experiment)
+    found = {saving.change: saving.qpu_seconds for saving in savings(experiment, requests, circuits)}
+    equal = experiment_of(measurement={"shots": 100}, **keys)
+    before, after = estimate_requests(requests, circuits, experiment).run, estimate_run(equal, circuits.device).run
+    assert before.jobs > after.jobs
+    assert found["measurement.shots_by_error = false"] == pytest.approx(before.qpu_seconds - after.qpu_seconds)
+
+
 def test_simulating_the_energies_saves_all_iterations():
     experiment = experiment_of(preparation=SAMPLED)
     circuits, requests = DeviceCircuits(device=device(2), seeds=experiment.seeds), record_run(experiment)
