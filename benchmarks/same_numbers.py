@@ -115,12 +115,15 @@ def main() -> int:
         options.file.write_text(json.dumps(found))
         return 0
     before = json.loads(options.file.read_text())
-    other = sorted(name for name in found if before.get(name) != found[name])
+    both = found.keys() & before.keys()
+    other = sorted(name for name in both if before[name] != found[name])
+    for name in sorted(found.keys() - before.keys()):
+        print(f"{name}: not in {options.file}", file=sys.stderr)
     for name in sorted(before.keys() - found.keys()):
         print(f"{name}: not compared", file=sys.stderr)
     for name in other:
         print(f"{name}: other numbers", file=sys.stderr)
-    print(f"{len(found) - len(other)} of {len(found)} configurations have the same numbers")
+    print(f"{len(both) - len(other)} of {len(both)} configurations have the same numbers")
     return int(bool(other))
 
 

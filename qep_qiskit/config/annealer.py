@@ -77,6 +77,11 @@ class AnnealerConfig(PreparationSection):
                 "measurement.test_shots: the reads of an annealer are the shots of tests too; leave it out, or use "
                 "preparation.answer = 'lowest'"
             )
+        if self.answer == "mean" and scene.execution.where.device == "exact":
+            raise ConfigError(
+                "preparation.answer: 'mean' needs a sampler that draws reads, and 'ocean:exact' lists every state "
+                "once; use 'lowest', or execution.backend = 'ocean:simulated_annealing'"
+            )
         limits, sampler = self.made(CouplerLimits), self._sampler(scene.execution)
         found = self.made(AnnealerPreparation, seeds=scene.seeds, sampler=sampler, limits=limits)
         found.check()

@@ -157,6 +157,10 @@ BAD = {
         (ANNEALER, OCEAN),
         "annealers are for classical spins, and network or cost hold 'X0'; use network.kind = 'classical_ising'",
     ),
+    "reads of a search": (
+        (CLASSICAL, "preparation={kind='annealer', answer='mean', reads=5}", OCEAN, "measurement.shots=5"),
+        "'mean' needs a sampler that draws reads, and 'ocean:exact' lists every state once; use 'lowest'",
+    ),
     "an unknown annealer": (
         (CLASSICAL, ANNEALER, "execution.backend='ocean:cold'"),
         "expected 'ocean:simulated_annealing', 'ocean:path_integral', 'ocean:steepest_descent', 'ocean:exact', "
