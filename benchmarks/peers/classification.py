@@ -40,6 +40,7 @@ from benchmarks.peers.stored import FOLDER, write_results
 from qep_qiskit.core.errors import QepError, QepWarning
 
 _FOLDS = 5
+_DRAWN = ("exact", "wide", "shots", "no_fields")  # more curves hide each other
 _SOURCE = (
     "means and deviations of other models: Bowles, Ahmed & Schuld, arXiv:2403.07059, paper/results of their repository"
 )
@@ -231,7 +232,7 @@ def write(options: argparse.Namespace, found: Sequence[Mapping[str, Any]], comma
     folder = FOLDER if options.store else options.out
     write_results(folder / "classification.csv", lines, command, packages=packages, notes=notes)
     write_results(folder / "classification_means.csv", table, command, packages=packages, notes=notes)
-    draw(lines, folder / "classification.png")
+    draw(lines, folder / "classification.png", [f"QEP, {ROWS[name].title}" for name in _DRAWN])
     print(f"wrote {folder}/classification.csv, classification_means.csv and classification.png")
 
 

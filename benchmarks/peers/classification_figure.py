@@ -22,13 +22,17 @@ _OTHERS = {
 _MARKERS = "osD^v<>*"
 
 
-def draw(lines: Sequence[Mapping[str, Any]], path: Path) -> None:
+def draw(lines: Sequence[Mapping[str, Any]], path: Path, shown: Sequence[str] = ()) -> None:
     """Draw accuracies with their spread over seeds: this package in markers, quantum models in light grey.
 
     Args:
         lines: Lines of the table of all sets.
         path: The file.
+        shown: Models of this package to draw where there are any of them; otherwise all are drawn.
     """
+    ours = [model for model in dict.fromkeys(line["model"] for line in lines) if model.startswith("QEP")]
+    left_out = {model for model in ours if model not in shown} if set(ours) & set(shown) else set()
+    lines = [line for line in lines if line["model"] not in left_out]
     figure = Figure(figsize=(11.0, 6.5), layout="constrained")
     axes = figure.subplots(2, 3, sharey=True).ravel()
     models = list(dict.fromkeys(line["model"] for line in lines))
