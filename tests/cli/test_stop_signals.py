@@ -9,7 +9,10 @@ import pytest
 from qep_qiskit.cli import main
 from qep_qiskit.runs.stop_signals import on_stop_signals
 
-HANGUP = pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal here")
+HANGUP = pytest.mark.skipif(
+    not hasattr(signal, "SIGHUP") or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN,
+    reason="no such signal here, or ignored as under nohup",
+)
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", pytest.param("SIGHUP", marks=HANGUP)])
