@@ -364,8 +364,8 @@ class GradientEstimator:
         else:
             nudge, constants = hamiltonian.operator_nudge(targets)
         betas, fractions = self._betas_and_shots(work, nudge)
-        shares = shares_by_size(np.abs(nudge).max(axis=1, initial=0.0)) if self.shots_by_error else None
         nudge, sizes = equalized(nudge) if self.equal_nudges else (nudge, None)
+        shares = shares_by_size(sizes) if self.shots_by_error and sizes is not None else None
         wanted = wanted_phases(hamiltonian, plan, work.jacobian, betas, work.betas)
         family = HamiltonianFamily(groups=hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=key)
         shots = per_state(per_group(self.shots, len(plan.groups)), fractions, shares)

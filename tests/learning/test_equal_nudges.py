@@ -24,7 +24,13 @@ ERRORS = np.array([0.5, 0.2, 0.05, 0.01, 0.02, 0.3])[:, None]
 """Distances of targets from outputs: error signals differ by a factor of 50."""
 
 
-def estimated(problem, contrast, *, shots=None, repeats=1, equal=True, by_error=False):
+def estimated(problem, contrast, **options):
+    """Estimates of independent repeats."""
+    return [estimate for estimate, _ in measured(problem, contrast, **options)]
+
+
+def measured(problem, contrast, *, shots=None, repeats=1, equal=True, by_error=False):
+    """Estimates of independent repeats, and what they used."""
     hamiltonian, weights, inputs, targets = problem
     estimator = GradientEstimator(
         hamiltonian=hamiltonian,
@@ -37,7 +43,7 @@ def estimated(problem, contrast, *, shots=None, repeats=1, equal=True, by_error=
     )
     executor = VectorExecutor(Seeds(1))
     works = (estimator.estimate(weights, inputs, targets, RequestKey("test", r)) for r in range(repeats))
-    return [run_measurements(work, executor)[0] for work in works]
+    return [run_measurements(work, executor) for work in works]
 
 
 def operator_problem(rng):
@@ -175,27 +181,12 @@ def test_contrasts_without_equal_nudges(settings, message):
         from_file("configs/xor.toml", ["measurement.shots='exact'", "preparation={kind='exact'}", *settings])
 
 
-def divided(problem, contrast, shots, repeats=1):
-    hamiltonian, weights, inputs, targets = problem
-    estimator = GradientEstimator(
-        hamiltonian=hamiltonian,
-        preparation=ExactPreparation(),
-        contrast=contrast,
-        shots=shots,
-        equal_nudges=True,
-        shots_by_error=True,
-    )
-    executor = VectorExecutor(Seeds(1))
-    works = (estimator.estimate(weights, inputs, targets, RequestKey("test", r)) for r in range(repeats))
-    return [run_measurements(work, executor) for work in works]
-
-
 @pytest.mark.deep(but=["symmetric-loss"])
 @pytest.mark.parametrize("name", ["loss", "two outputs"])
 @pytest.mark.parametrize("kind", ["one_sided", "symmetric", "chebyshev"])
 def test_shots_divided_by_errors_have_the_exact_mean_and_the_claimed_variance(kind, name, rng):
     problem, contrast = PROBLEMS[name](rng), Contrast(kind=kind, beta=0.1)
-    estimates = [estimate for estimate, _ in divided(problem, contrast, 2000, repeats=100)]
+    estimates = estimated(problem, contrast, shots=2000, repeats=100, by_error=True)
     gradients, variances = (np.array([getattr(one, key) for one in estimates]) for key in ("gradient", "variance"))
     (exact,) = estimated(problem, contrast)
     assert mean_p_value(gradients, exact.gradient) > LIMIT
@@ -205,7 +196,7 @@ def test_shots_divided_by_errors_have_the_exact_mean_and_the_claimed_variance(ki
 def test_shots_divided_by_errors_have_the_least_noise(rng):
     """(mean |s|)^2 over mean s^2 of the variance of equal shots, where one shot of any sample is equally noisy."""
     problem = loss_problem(rng, samples=6, distance=ERRORS)
-    ((own, used),) = divided(problem, Contrast(beta=0.05), 10_000)
+    ((own, used),) = measured(problem, Contrast(beta=0.05), shots=10_000, by_error=True)
     (equal,) = estimated(problem, Contrast(beta=0.05), shots=10_000)
     sizes = 2.0 * ERRORS[:, 0]
     ratio = own.group_variance.sum() / equal.group_variance.sum()
