@@ -1,12 +1,14 @@
 """Errors of gradients from exact means alone, against dense matrices: bias, noise, shots needed, distances."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cases import NO_INPUTS, half_one_plus_z, random_network
 from exact_noise import ExactNoise, ExactSignalNoise
 from scipy.optimize import minimize_scalar
 
-from qep_qiskit.budget.network_errors import exact_contrasts
+from qep_qiskit.budget.network_errors import _Batch, exact_contrasts
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.pauli_strings import sparse_pauli_op
 from qep_qiskit.core.seeds import Seeds
@@ -144,3 +146,31 @@ def test_qubits_of_inputs_are_those_that_they_act_on():
     own = IsingNetwork(graph=chain(4), outputs=(3,), inputs=ClampedInputs.all_to(2, (0, 1)))
     hamiltonian, weights = NudgedHamiltonian(own, half_one_plus_z(3, 4)), own.layout.initial(Seeds(1))
     assert qubits_of_inputs(hamiltonian, weights, np.ones((1, 2))) == [0, 1]
+
+
+def test_equal_nudges_are_those_of_the_cost_at_another_beta(network):
+    """With one sample of error signal s the nudge beta is that of beta / |s|; only the slope by the signal differs.
+
+    A contrast at equal nudges is proportional to the signal, so that its slope is the contrast over the signal.
+    """
+    own, weights = network
+    cost = LossOnExpectations.on_spins((own.num_qubits - 1,), own.num_qubits)
+    plain = GradientEstimator(
+        hamiltonian=NudgedHamiltonian(own, cost),
+        preparation=ExactPreparation(),
+        contrast=Contrast(beta=0.1),
+        shots=None,
+    )
+    equal = replace(plain, equal_nudges=True)
+    batches = (
+        _Batch(estimator, VectorExecutor(Seeds(0)), weights, NO_INPUTS, np.array([[0.9]]), None, {})
+        for estimator in (plain, equal)
+    )
+    first = next(batches).contrasts([0.3, 0.6])
+    (signal,) = first.signals
+    second = next(batches).contrasts([0.3 * abs(signal), 0.6 * abs(signal)])
+    assert abs(signal) < 0.99 or abs(signal) > 1.01
+    assert second.values == pytest.approx(first.values, rel=1e-8, abs=1e-10)
+    assert second.group_variances == pytest.approx(first.group_variances, rel=1e-8)
+    slopes = (second.values[:, 0] / signal) ** 2
+    assert second._from_signals() == pytest.approx(slopes.sum(axis=1) * second.signal_variances[0], rel=1e-12)

@@ -5,6 +5,7 @@ import pytest
 from cases import random_network
 from chi_square import LIMIT, mean_p_value, variance_p_value
 from gradient_cases import loss_problem
+from qiskit.quantum_info import SparsePauliOp
 from reference import expectation, ground, pauli_matrix
 
 from qep_qiskit.config import from_file
@@ -15,8 +16,8 @@ from qep_qiskit.learning import Contrast, GradientEstimator, first_beta, measure
 from qep_qiskit.learning.exact_gradient import exact_gradient
 from qep_qiskit.learning.shots import per_state, shares_by_size
 from qep_qiskit.measurement import run_measurements
-from qep_qiskit.network import chain
-from qep_qiskit.network.cost import OperatorCost
+from qep_qiskit.network import PauliNetwork, chain
+from qep_qiskit.network.cost import LossOnExpectations, OperatorCost
 from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.preparation import ExactPreparation
 
@@ -220,3 +221,22 @@ def test_shares_fall_with_errors_in_five_steps():
     assert shares / shares[0] == pytest.approx([1, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 16, 1 / 16])
     assert shares.mean() == pytest.approx(1.0)
     assert shares_by_size(np.zeros(3)) == pytest.approx([1.0, 1.0, 1.0])
+
+
+@pytest.mark.parametrize("kind", ["one_sided", "symmetric"])
+def test_one_sample_is_nudged_as_by_the_cost_at_another_beta(kind):
+    """The same states and shots, so the same gradient and error bar; one that is a sum of strings has no saturation."""
+    operators = {"h": SparsePauliOp(["IX", "XI"], [-0.8, -0.8]), "b": SparsePauliOp(["IZ", "ZI"], [-0.3, -0.3])}
+    cost = LossOnExpectations((SparsePauliOp(["IZ", "ZZ"], [1.0, 1.0]),))
+    problem = (
+        NudgedHamiltonian(PauliNetwork.from_operators(operators), cost),
+        np.ones(2),
+        np.zeros((1, 0)),
+        np.array([[-2.0]]),
+    )
+    ((equal, _),) = measured(problem, Contrast(kind=kind, beta=0.2), shots=500)
+    size = 2.0 * abs(equal.outputs[0, 0] + 2.0)
+    ((other, _),) = measured(problem, Contrast(kind=kind, beta=0.2 / size), shots=500, equal=False)
+    assert size > 2.0
+    assert equal.gradient == pytest.approx(other.gradient, rel=1e-9)
+    assert equal.variance == pytest.approx(other.variance, rel=1e-9)
