@@ -232,8 +232,9 @@ def test_a_process_that_dies_is_one_line_and_the_next_call_works(at_once):
     set_jobs(2)
     with pytest.raises(WorkerLostError, match=r"a worker process died .* execution.jobs"):
         in_processes(os._exit, [3, 3, 3])
+    others = multiprocessing.active_children()
     assert in_processes(str, range(3)) == ["0", "1", "2"]
-    children = multiprocessing.active_children()
+    children = [child for child in multiprocessing.active_children() if child not in others]
     threading.Timer(0.05, children[0].kill).start()
     with pytest.raises(WorkerLostError):
         in_processes(time.sleep, [60.0] * 2)
@@ -260,6 +261,8 @@ def test_ctrl_c_ends_processes(at_once, monkeypatch):
     monkeypatch.setattr(threading, "excepthook", failures.append)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     set_jobs(2)
+    jobs._processes.cache_clear()
+    others = multiprocessing.active_children()
     held = jobs._processes(2)  # as the traceback of an interrupted run holds its pool
     threading.Timer(4.0, os.kill, (os.getpid(), signal.SIGINT)).start()
     try:
@@ -267,7 +270,8 @@ def test_ctrl_c_ends_processes(at_once, monkeypatch):
             in_processes(time.sleep, [60.0] * 12)
     finally:
         signal.signal(signal.SIGINT, before)
-    assert not [child for child in multiprocessing.active_children() if not gone_within(child, 10.0)]
+    children = [child for child in multiprocessing.active_children() if child not in others]
+    assert all(gone_within(child, 10.0) for child in children)
     for thread in threading.enumerate():
         if "Executor" in type(thread).__name__:
             thread.join(10.0)
@@ -276,10 +280,19 @@ def test_ctrl_c_ends_processes(at_once, monkeypatch):
     assert in_processes(str, range(3)) == ["0", "1", "2"]
 
 
+def test_another_number_of_jobs_ends_the_processes_of_the_last(at_once):
+    set_jobs(3)
+    in_processes(str, range(3))
+    three = jobs._processes(3)[0]._processes
+    children = [child for child in multiprocessing.active_children() if child.pid in three]
+    set_jobs(2)
+    assert in_processes(str, range(3)) == ["0", "1", "2"]
+    assert len(children) == 3 and all(gone_within(child, 10.0) for child in children)
+
+
 def gone_within(process, seconds):
-    end = (
-        time.monotonic() + seconds
-    )  # no join: the thread of the pool waits for the process, too, and one of both fails
+    """No join: the thread of the pool waits for the process, too, and one of both would fail."""
+    end = time.monotonic() + seconds
     while process.is_alive() and time.monotonic() < end:
         time.sleep(0.01)
     return not process.is_alive()

@@ -18,7 +18,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from contextvars import copy_context
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from multiprocessing import parent_process
 from types import ModuleType
 from typing import Annotated, Any, TypeVar
@@ -272,7 +272,7 @@ def _threads(jobs: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(jobs, "qep", lambda: setattr(_thread, "works", True))
 
 
-@cache
+@lru_cache(maxsize=1)  # the processes of another number of jobs would stay without work
 def _processes(jobs: int) -> tuple[Executor, StopFlag]:
     """Return a pool and its flag; all its processes are started here, so that later calls cost little."""
     executor, flag = new_worker_pool(jobs)
