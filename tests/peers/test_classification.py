@@ -140,6 +140,21 @@ def test_the_point_is_the_best_of_the_folds_and_the_grid_has_27():
     assert len(GRIDS["full"]) == 27
 
 
+def test_folds_that_cannot_change_the_choice_are_not_trained():
+    rng, grid = np.random.default_rng(0), GRIDS["full"]
+
+    class Known(classification.Trainings):
+        def score(self, one, name, point, seed, fold=None):
+            asked.append((point, fold))
+            return {"test": right[grid.index(point), fold] / 48}
+
+    for _ in range(200):
+        asked, right = [], rng.integers(40, 49, size=(27, 5))
+        best = Known.__new__(Known).best(None, "exact", grid)
+        assert best == grid[int(np.argmax(right.sum(1)))]  # the first of several
+        assert len(set(asked)) == len(asked) < 27 * 5
+
+
 def test_a_flat_loss_ends_a_training_and_a_falling_one_does_not():
     class Trainer:
         def __init__(self):
