@@ -26,11 +26,12 @@ class Point:
 
 
 GRIDS = {
-    "full": [Point(n, rate, scale) for n in (3, 5, 8) for rate in (0.01, 0.03, 0.1) for scale in (0.3, 1.0, 3.0)],
+    "full": [Point(n, rate, scale) for n in (8, 5, 3) for rate in (0.03, 0.1, 0.01) for scale in (0.3, 1.0, 3.0)],
     "scales": [Point(8, 0.03, scale) for scale in (0.3, 1.0, 3.0)],
     "none": [Point(8, 0.03, 0.3)],
 }
-"""Grids by name. The one point of ``none`` was chosen by cross-validation on training rows of five sets."""
+"""Grids by name, with the points that are mostly good first: of equal ones, the first is taken. The one point of
+``none`` was chosen by cross-validation on training rows of five sets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -134,9 +134,9 @@ def test_the_point_is_the_best_of_the_folds_and_the_grid_has_27():
             return {"test": {0.01: 0.8, 0.03: 0.9, 0.1: 0.9}[point.rate] + 0.01 * (point.scale == best_scale)}
 
     known = Known.__new__(Known)
-    assert known.best(None, "exact", GRIDS["full"]) == Point(3, 0.03, 0.3)
-    assert known.best(None, "shots", GRIDS["full"]) == Point(3, 0.03, 0.3)
-    assert known.best(None, "no_fields", GRIDS["full"]) == Point(3, 0.03, 3.0)
+    assert known.best(None, "exact", GRIDS["full"]) == Point(8, 0.03, 0.3)
+    assert known.best(None, "shots", GRIDS["full"]) == Point(8, 0.03, 0.3)
+    assert known.best(None, "no_fields", GRIDS["full"]) == Point(8, 0.03, 3.0)
     assert len(GRIDS["full"]) == 27
 
 
