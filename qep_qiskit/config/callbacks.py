@@ -63,9 +63,6 @@ class EarlyStoppingConfig(Section):
     def build(self, scene: CallbackScene) -> EarlyStopping:
         """Return the callback.
 
-        Args:
-            scene: What it is made for.
-
         Raises:
             ConfigError: The number is not measured in every epoch.
         """
@@ -98,9 +95,6 @@ class TensorBoardConfig(Section):
     def build(self, scene: CallbackScene) -> TensorBoard:
         """Return the callback.
 
-        Args:
-            scene: What it is made for.
-
         Raises:
             ConfigError: tensorboardX is missing, or the folder cannot be made.
         """
@@ -130,9 +124,6 @@ class MLflowConfig(Section):
     def build(self, scene: CallbackScene) -> MLflow:
         """Return the callback.
 
-        Args:
-            scene: What it is made for.
-
         Raises:
             ConfigError: mlflow is missing, or its store cannot be reached.
         """
@@ -159,9 +150,6 @@ class OwnCallbackConfig(OwnCode):
 
     def build(self, key: str) -> Callback:
         """Return the callback.
-
-        Args:
-            key: Key of the section, for messages.
 
         Raises:
             ConfigError: It cannot be imported, is no callback, or raises an exception.

@@ -41,12 +41,7 @@ class OwnNetwork(NetworkSection, OwnCode):
         return super().beside(folder).keeping(_KEY, self.make, folder)
 
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> Network:
-        """Return the network of the function.
-
-        Args:
-            task: The samples, the first argument of the function.
-            seeds: Not used.
-            reads_spins: Not used.
+        """Return the network that the function makes of the samples.
 
         Raises:
             ConfigError: The function cannot be imported or raises an exception, or what it returns is no network of

@@ -98,12 +98,6 @@ class PauliConfig(ConvolutionKeys):
     def build(self, task: Task, seeds: Seeds, *, reads_spins: bool) -> PauliNetwork:
         """Return the network from its terms and their copies.
 
-        Args:
-            task: The samples.
-            seeds: Not used.
-            reads_spins: Whether outputs are Z of output spins; otherwise there are no outputs unless the configuration
-                names them.
-
         Raises:
             ConfigError: Keys contradict each other, or no term uses the inputs of the task.
             NetworkError: A term does not parse, or names a spin or an input that does not exist.

@@ -82,12 +82,7 @@ class EquilibriumPreparation:
         check_limits(self)
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Return the equilibria of all samples and phases, without measurements.
-
-        Args:
-            family: The energies H + beta C.
-            start: Free equilibria of the batch, or of an earlier epoch, where the search starts.
-        """
+        """Return the equilibria of all samples and phases; the search begins at the free ones of `start`."""
         positions, shape = coordinates_of(family.groups)[0], (family.num_samples, len(family.betas))
         coordinate_layout = positions.coordinate_layout
         begin = np.array([self._begin(start, sample) for sample in range(shape[0])])
@@ -233,11 +228,6 @@ class EquilibriumPreparation:
     def complex_means(self, family: HamiltonianFamily, free: PreparationResult, betas: NDArray) -> NDArray:
         """Return all terms at the equilibria that free ones deform into, shape (samples, nudges, terms).
 
-        Args:
-            family: H and C; its nudges are not used.
-            free: The free equilibria.
-            betas: Shape (nudges,), complex.
-
         Raises:
             NudgeError: An equilibrium cannot be followed.
         """
@@ -246,22 +236,12 @@ class EquilibriumPreparation:
         return np.array([[equilibrium_values(groups, *row, beta) for beta in betas] for row in rows])
 
     def analytic_radius(self, family: HamiltonianFamily, free: PreparationResult) -> NDArray[np.float64]:
-        """Return |beta| at which the free equilibrium, held in place, would lose its stability, shape (samples,).
-
-        Args:
-            family: H and C; its nudges are not used.
-            free: The free equilibria.
-        """
+        """Return |beta| at which the free equilibrium, held in place, would lose its stability, shape (samples,)."""
         assert isinstance(free.states, ClassicalPositions)
         return np.array([_stable_up_to(family, sample, points) for sample, points in enumerate(free.states.points)])
 
     def term_means(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> NDArray[np.float64]:
-        """Return all terms at the equilibria, shape (states, terms).
-
-        Args:
-            groups: The groups of positions and momenta.
-            coefficients: Shape (states, terms).
-        """
+        """Return all terms at the equilibria, shape (states, terms)."""
         states = ClassicalPositions(np.array([self._at(groups, row) for row in coefficients]))
         return states.term_means(groups)
 
@@ -275,11 +255,6 @@ class EquilibriumPreparation:
         """Return d(terms)/d(beta) at beta = 0, shape (states, terms), by one linear solve per state.
 
         The displacement of the equilibrium is the inverse of the second derivatives times the force of the nudge.
-
-        Args:
-            groups: The groups of positions and momenta.
-            free: Shape (states, terms), coefficients of H.
-            nudge: Shape (states, terms), coefficients of C.
         """
         found = []
         for row, change in zip(free, nudge, strict=True):

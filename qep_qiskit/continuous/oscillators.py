@@ -48,12 +48,7 @@ class GaussianPreparation:
             raise ConfigError(f"hbar: expected a positive number, got {self.hbar}")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Return the ground states of all samples and phases, without measurements.
-
-        Args:
-            family: The energies H + beta C.
-            start: The normal modes of its free states are reused.
-        """
+        """Return the ground states of all samples and phases; normal modes of the free states of `start` are reused."""
         known = start.free.modes if isinstance(start.free, GaussianStates) else ()
         energies = quadratic_energies(coordinates_of(family.groups), family.rows())
         modes = _modes(energies, self.hbar, known)
@@ -64,23 +59,12 @@ class GaussianPreparation:
         return PreparationResult(states=states, free=family.free_states_of(states), report=_report(family, states))
 
     def complex_means(self, family: HamiltonianFamily, free: PreparationResult, betas: NDArray) -> NDArray:
-        """Return means of all terms at complex nudges, shape (samples, nudges, terms).
-
-        Args:
-            family: H and C; its nudges are not used.
-            free: Not used: Gaussian states are known in closed form.
-            betas: Shape (nudges,), complex.
-        """
+        """Return means of all terms at complex nudges, shape (samples, nudges, terms)."""
         groups, rows = coordinates_of(family.groups), zip(family.free, family.nudge, strict=True)
         return np.array([gaussian_means(groups, *row, betas, hbar=self.hbar) for row in rows])
 
     def analytic_radius(self, family: HamiltonianFamily, free: PreparationResult) -> NDArray[np.float64]:
-        """Return the smallest |beta| at which a spring constant of a normal mode vanishes, shape (samples,).
-
-        Args:
-            family: H and C; its nudges are not used.
-            free: Not used.
-        """
+        """Return the smallest |beta| at which a spring constant of a normal mode vanishes, shape (samples,)."""
         groups = coordinates_of(family.groups)
         before, after = (quadratic_energies(groups, rows) for rows in (family.free, family.free + family.nudge))
         stiffness = before.stiffness[before.which]
@@ -88,23 +72,12 @@ class GaussianPreparation:
         return np.array([nearest_instability(*pair) for pair in zip(stiffness, changes, strict=True)])
 
     def term_means(self, groups: Sequence[CoordinateGroup], coefficients: NDArray) -> NDArray[np.float64]:
-        """Return exact means of all terms in ground states, shape (states, terms).
-
-        Args:
-            groups: The groups of positions and momenta.
-            coefficients: Shape (states, terms).
-        """
+        """Return exact means of all terms in ground states, shape (states, terms)."""
         states = self._solved(groups, coefficients)
         return states.term_means(groups)
 
     def response(self, groups: Sequence[CoordinateGroup], free: NDArray, nudge: NDArray) -> NDArray[np.float64]:
-        """Return d(means of all terms)/d(beta) at beta = 0, shape (states, terms).
-
-        Args:
-            groups: The groups of positions and momenta.
-            free: Shape (states, terms), coefficients of H.
-            nudge: Shape (states, terms), coefficients of C.
-        """
+        """Return d(means of all terms)/d(beta) at beta = 0, shape (states, terms)."""
         before, after = quadratic_energies(groups, free), quadratic_energies(groups, free + nudge)
         states, found = self._solved(groups, free), []
         for row, centre in enumerate(states.centres):

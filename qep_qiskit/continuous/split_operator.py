@@ -64,10 +64,6 @@ class SplitOperatorPreparation(Ramp):
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Bind the program to coefficients and classical equilibria, without measurements.
 
-        Args:
-            family: The Hamiltonians H + beta C.
-            start: Ignored: a ramp uses no earlier states.
-
         Raises:
             NetworkError: An energy has no minimum, or is not quadratic.
         """

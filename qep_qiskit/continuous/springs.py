@@ -276,10 +276,6 @@ class SpringNetwork:
         """Return the coefficients of all terms, shape (samples, terms), in energy.
 
         The coefficient of a clamped coordinate is its position.
-
-        Args:
-            weights: Shape (weights,).
-            inputs: Shape (samples, inputs), displacements of clamped atoms.
         """
         start, part = self._starts(), self._parts(weights)
         row = np.zeros(start["m"] + len(part["m"]))
@@ -301,12 +297,7 @@ class SpringNetwork:
         return whole[:, self.coordinate_layout.clamped_coordinates]
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
-        """Return d(coefficient)/d(weight), which is the same for all inputs.
-
-        Args:
-            weights: Shape (weights,); rest lengths and masses enter nonlinearly.
-            inputs: Shape (samples, inputs); only the number of samples is used.
-        """
+        """Return d(coefficient)/d(weight), the same for all inputs; rest lengths and masses enter nonlinearly."""
         layout, start = self.layout, self._starts()
         part = self._parts(weights)
         entries = [("k", "k", np.full(len(part["k"]), 0.5)), ("a", "a", np.full(len(part["a"]), 0.5))]

@@ -38,12 +38,7 @@ class CoordinateSamples(Outcomes):
         return self.points.shape[1]
 
     def moments(self, group: CoordinateGroup, errors: ReadoutErrorModel | None = None) -> GroupMoments:
-        """Return means and covariances of all terms, state by state, from deviations from the means.
-
-        Args:
-            group: The group that was measured.
-            errors: Ignored: positions and momenta have no readout errors.
-        """
+        """Return means and covariances of all terms, state by state, from deviations; there are no readout errors."""
         shots, size = self.shots, group.num_terms
         require_bytes(4 * 8 * len(self.points) * size**2, f"covariances of {size} terms in {len(self.points)} states")
         means, covariance = np.empty((len(self.points), size)), np.empty((len(self.points), size, size))
@@ -68,12 +63,7 @@ class CoordinateSamples(Outcomes):
 
     @classmethod
     def of_packed(cls, numbers: Mapping[str, Any], array: NDArray) -> CoordinateSamples:
-        """Return outcomes from stored points; the inverse of `packed`.
-
-        Args:
-            numbers: Ignored.
-            array: Shape (measured, shots, atoms, dims), the points.
-        """
+        """Return outcomes from stored points; the inverse of `packed`."""
         return cls(points=array)
 
 
@@ -115,11 +105,7 @@ class PointStates(PreparedStates):
         return np.concatenate([self.expectations(group, rows) for group in groups], axis=1)
 
     def measured(
-        self,
-        group: CoordinateGroup,
-        rows: NDArray[np.int64],
-        shots: int | None,
-        generator: np.random.Generator | None,
+        self, group: CoordinateGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator | None
     ) -> Outcomes:
         """Return exact expectations, or sampled positions or momenta."""
         if shots is None:

@@ -255,12 +255,7 @@ class CommutingGroup:
         return tuple(tuple(qubit for qubit in every if mask >> qubit & 1) for mask in self.masks)
 
     def picked(self, name: str, terms: Sequence[int]) -> CommutingGroup:
-        """Return some of the terms as a group of its own.
-
-        Args:
-            name: Name of the new group.
-            terms: Indices of the terms.
-        """
+        """Return some of the terms as a group of its own."""
         chosen = tuple(self.masks[term] for term in terms)
         return replace(self, name=f"{self.name} {name}", masks=chosen)
 

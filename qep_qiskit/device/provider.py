@@ -103,13 +103,7 @@ class ProviderDevice(RemoteDevice):
         return price_of(self.backend)
 
     def send(self, specification: JobSpecification, tags: Sequence[str], most_seconds: int) -> str:
-        """Send a job once, and return its id.
-
-        Args:
-            specification: Circuits and shots of the job.
-            tags: Ignored, since providers have no tags.
-            most_seconds: Ignored, since providers have no such limit.
-        """
+        """Send a job once, and return its id; providers have no tags and no limit of the time."""
         with self._explained():
             rows = bound_rows([(pub.circuit, pub.values) for pub in specification.pubs])
             return str(self._runs.start(rows, specification.shots).job_id())

@@ -51,10 +51,6 @@ class EarlyStopping(Callback):
     def on_epoch(self, trainer: Trainer, record: Record) -> None:
         """Compare the number with the best so far, and end the run where it has not improved for long.
 
-        Args:
-            trainer: The trainer.
-            record: The record of the epoch.
-
         Raises:
             ConfigError: The record has no such number.
         """

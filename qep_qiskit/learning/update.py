@@ -79,13 +79,7 @@ class GradientDescent:
     def direction(
         self, gradient: NDArray, optimizer_state: OptimizerState, step: int
     ) -> tuple[NDArray, OptimizerState]:
-        """Return the gradient itself and the unchanged optimiser state.
-
-        Args:
-            gradient: d(cost)/d(weight), shape (weights,).
-            optimizer_state: Empty.
-            step: Number of the step, from zero; not used.
-        """
+        """Return the gradient itself and the unchanged optimiser state."""
         return gradient, optimizer_state
 
 
@@ -117,13 +111,7 @@ class Momentum:
     def direction(
         self, gradient: NDArray, optimizer_state: OptimizerState, step: int
     ) -> tuple[NDArray, OptimizerState]:
-        """Return the new velocity as the direction, and the new optimiser state.
-
-        Args:
-            gradient: d(cost)/d(weight), shape (weights,).
-            optimizer_state: ``"velocity"`` after the step before, shape (weights,).
-            step: Number of the step, from zero; not used.
-        """
+        """Return the new velocity as the direction, and the new optimiser state."""
         velocity = self.momentum * optimizer_state["velocity"] + gradient
         return velocity, {"velocity": velocity}
 
@@ -160,13 +148,7 @@ class Adam:
     def direction(
         self, gradient: NDArray, optimizer_state: OptimizerState, step: int
     ) -> tuple[NDArray, OptimizerState]:
-        """Return the bias-corrected mean over the root of the bias-corrected mean square, and the new optimiser state.
-
-        Args:
-            gradient: d(cost)/d(weight), shape (weights,).
-            optimizer_state: ``"mean"`` and ``"square"`` after the step before, each of shape (weights,).
-            step: Number of the step, from zero.
-        """
+        """Return the bias-corrected mean over the root of the bias-corrected mean square, and the new state."""
         mean = self.beta1 * optimizer_state["mean"] + (1 - self.beta1) * gradient
         square = self.beta2 * optimizer_state["square"] + (1 - self.beta2) * gradient**2
         corrected = mean / (1 - self.beta1 ** (step + 1))

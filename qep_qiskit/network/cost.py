@@ -275,10 +275,6 @@ class LossOnExpectations(Cost):
     def check(self, targets: NDArray, reach: NDArray) -> None:
         """Check that the derivatives belong to the loss, and that the loss accepts the targets.
 
-        Args:
-            targets: Shape (samples, targets).
-            reach: Shape (outputs, 2), smallest and largest value of each output.
-
         Raises:
             DataError: The loss does not accept the targets.
             NetworkError: The loss cannot be used, see `check_derivatives`.
@@ -301,11 +297,7 @@ class LossOnExpectations(Cost):
         return not isinstance(self.loss, BatchLoss) or self.loss.names_classes
 
     def in_batches_of(self, size: int) -> LossOnExpectations:
-        """Return the loss of several batches of equal size that follow each other.
-
-        Args:
-            size: Samples of a batch.
-        """
+        """Return the loss of several batches of equal size that follow each other."""
         return replace(self, batch_size=size) if self.couples_samples else self
 
     def _by_batch(self, function: Callable[[NDArray, NDArray], NDArray], outputs: NDArray, targets: NDArray) -> NDArray:
@@ -319,38 +311,19 @@ class LossOnExpectations(Cost):
         return np.concatenate([function(outputs[part], targets[part]) for part in parts])
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return the loss of every sample, or that of its batch, shape (samples,).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, targets).
-        """
+        """Return the loss of every sample, or that of its batch, shape (samples,)."""
         return self._by_batch(self._whole.value, outputs, targets)
 
     def signals(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return the error signals dL/d<O_o>, shape (samples, outputs); times the samples for a loss of a batch.
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, targets).
-        """
+        """Return the error signals dL/d<O_o>, shape (samples, outputs); times the samples for a loss of a batch."""
         return self._by_batch(self._whole.gradient, outputs, targets)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return the second derivatives of the loss, shape (samples, outputs, outputs).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, targets).
-        """
+        """Return the second derivatives of the loss, shape (samples, outputs, outputs)."""
         return self._by_batch(self._whole.curvature, outputs, targets)
 
     def coupling(self, outputs: NDArray, targets: NDArray) -> NDArray:
         """Return the derivatives of the error signals of a loss of a batch by the outputs of all its samples.
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, targets).
 
         Returns:
             Shape (samples, outputs, samples of a batch, outputs).
@@ -358,12 +331,7 @@ class LossOnExpectations(Cost):
         return self._by_batch(self.checked_loss.coupling, outputs, targets)
 
     def curvature_near(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return the second derivatives without a check of the result; not finite outside the domain of the loss.
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, targets).
-        """
+        """Return the second derivatives without a check of the result; not finite outside the domain of the loss."""
         if self.copies > 1 and not isinstance(self.loss, BatchLoss):
             return LossOfCopies(loss=self.loss, copies=self.copies).curvature(outputs, targets)
         return self.loss.curvature(outputs, targets)

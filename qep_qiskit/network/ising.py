@@ -235,12 +235,7 @@ class IsingNetwork(SpinNetwork):
         return np.array(terms, dtype=np.int64), np.array(scaled, dtype=np.int64)
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
-        """Return d(coefficient)/d(weight): -1, or -x_a for ``W[a,k]`` and ``V[a,j,k]``.
-
-        Args:
-            weights: Shape (weights,); ignored, because the coefficients are linear in the weights.
-            inputs: Shape (samples, inputs).
-        """
+        """Return d(coefficient)/d(weight): -1, or -x_a for ``W[a,k]`` and ``V[a,j,k]``."""
         terms, scaled = self._entries
         values = -np.ones((inputs.shape[0], len(terms)))
         by_input = scaled >= 0
@@ -262,12 +257,7 @@ class IsingNetwork(SpinNetwork):
         return TermJacobian(weight=scaled[by_input], term=terms[by_input], values=values, num_weights=self.num_inputs)
 
     def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
-        """Return the coefficients of all terms, shape (samples, terms), in energy.
-
-        Args:
-            weights: Shape (weights,).
-            inputs: Shape (samples, inputs).
-        """
+        """Return the coefficients of all terms, shape (samples, terms), in energy."""
         jacobian, samples, size = self.jacobian(weights, inputs), inputs.shape[0], len(self.terms)
         products = (jacobian.values * np.asarray(weights)[jacobian.weight]).T
         places = jacobian.term[:, None] + size * np.arange(samples)

@@ -35,33 +35,18 @@ class LossOfCopies:
         return [slice(first, None, self.copies) for first in range(self.copies)]
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
-        """Return the summed loss of every sample, shape (samples,).
-
-        Args:
-            outputs: Shape (samples, outputs * copies), output expectations.
-            targets: Shape (samples, targets).
-        """
+        """Return the summed loss of every sample, shape (samples,)."""
         return np.sum([self.loss.value(outputs[:, where], targets) for where in self._sets], axis=0)
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
-        """Return the error signals of all copies, shape (samples, outputs * copies).
-
-        Args:
-            outputs: Shape (samples, outputs * copies), output expectations.
-            targets: Shape (samples, targets).
-        """
+        """Return the error signals of all copies, shape (samples, outputs * copies)."""
         found = np.zeros(outputs.shape)
         for where in self._sets:
             found[:, where] = self.loss.gradient(outputs[:, where], targets)
         return found
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray[np.float64]:
-        """Return the second derivatives, shape (samples, outputs * copies, outputs * copies); none between copies.
-
-        Args:
-            outputs: Shape (samples, outputs * copies), output expectations.
-            targets: Shape (samples, targets).
-        """
+        """Return the second derivatives, shape (samples, outputs * copies, outputs * copies); none between copies."""
         found = np.zeros((*outputs.shape, outputs.shape[1]))
         for where in self._sets:
             found[:, where, where] = self.loss.curvature(outputs[:, where], targets)

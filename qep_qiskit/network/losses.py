@@ -75,30 +75,15 @@ class SquaredError:
     """
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return the sum of squared deviations, shape (samples,).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, outputs), values that the outputs should take.
-        """
+        """Return the sum of squared deviations, shape (samples,)."""
         return np.sum((outputs - targets) ** 2, axis=1)
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return 2 (<O_o> - y_o), shape (samples, outputs).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, outputs), values that the outputs should take.
-        """
+        """Return 2 (<O_o> - y_o), shape (samples, outputs)."""
         return 2.0 * (outputs - targets)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return twice the identity matrix, shape (samples, outputs, outputs).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, outputs), values that the outputs should take.
-        """
+        """Return twice the identity matrix, shape (samples, outputs, outputs)."""
         return np.broadcast_to(2.0 * np.eye(outputs.shape[1]), (*outputs.shape, outputs.shape[1]))
 
 
@@ -156,31 +141,16 @@ class CrossEntropy:
         return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return the cross-entropy in nats, shape (samples,).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, outputs), probabilities of the classes.
-        """
+        """Return the cross-entropy in nats, shape (samples,)."""
         return -np.sum(self._smoothed(targets) * self._log_probabilities(outputs), axis=1)
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return gain * (sum(y) softmax - y), y smoothed, shape (samples, outputs).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, outputs), probabilities of the classes.
-        """
+        """Return gain * (sum(y) softmax - y), y smoothed, shape (samples, outputs)."""
         total = targets.sum(axis=1, keepdims=True)
         return self.gain * (total * np.exp(self._log_probabilities(outputs)) - self._smoothed(targets))
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return gain^2 sum(y) (diag(p) - p p^T) with p the softmax, shape (samples, outputs, outputs).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, outputs), probabilities of the classes.
-        """
+        """Return gain^2 sum(y) (diag(p) - p p^T) with p the softmax, shape (samples, outputs, outputs)."""
         p, total = np.exp(self._log_probabilities(outputs)), targets.sum(axis=1)[:, None, None]
         return self.gain**2 * total * (p[:, :, None] * np.eye(p.shape[1]) - p[:, :, None] * p[:, None, :])
 
@@ -203,32 +173,17 @@ class CustomLoss:
     derivative: Callable[[NDArray, NDArray], NDArray] | None = None
 
     def value(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return the values of the given function, shape (samples,).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, targets).
-        """
+        """Return the values of the given function, shape (samples,)."""
         return np.asarray(self.function(outputs, targets))
 
     def gradient(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return the given derivative, or central differences of the function, shape (samples, outputs).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, targets).
-        """
+        """Return the given derivative, or central differences of the function, shape (samples, outputs)."""
         if self.derivative is not None:
             return np.asarray(self.derivative(outputs, targets))
         return _central(self.value, outputs, targets)
 
     def curvature(self, outputs: NDArray, targets: NDArray) -> NDArray:
-        """Return symmetrised central differences of the error signals, shape (samples, outputs, outputs).
-
-        Args:
-            outputs: Shape (samples, outputs), output expectations.
-            targets: Shape (samples, targets).
-        """
+        """Return symmetrised central differences of the error signals, shape (samples, outputs, outputs)."""
         second = _central(self.gradient, outputs, targets)
         return (second + second.transpose(0, 2, 1)) / 2.0
 

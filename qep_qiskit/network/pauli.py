@@ -235,12 +235,7 @@ class PauliNetwork(SpinNetwork):
         return self._weighted.where(self._weighted.term >= 0)
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
-        """Return d(coefficient)/d(weight): coefficients of the Pauli strings, times an input where there is one.
-
-        Args:
-            weights: Shape (weights,); ignored, because the coefficients are linear in the weights.
-            inputs: Shape (samples, inputs).
-        """
+        """Return d(coefficient)/d(weight): coefficients of the Pauli strings, times an input where there is one."""
         entries = self._trained_terms
         return TermJacobian(
             weight=entries.weight, term=entries.term, values=entries.scaled(inputs), num_weights=len(self._names)
@@ -264,12 +259,7 @@ class PauliNetwork(SpinNetwork):
         )
 
     def coefficients(self, weights: NDArray, inputs: NDArray) -> NDArray:
-        """Return the coefficients of all terms, shape (samples, terms), in energy.
-
-        Args:
-            weights: Shape (weights,).
-            inputs: Shape (samples, inputs).
-        """
+        """Return the coefficients of all terms, shape (samples, terms), in energy."""
         return self._summed(weights, inputs)[:, :-1]
 
     def _summed(self, weights: NDArray, inputs: NDArray) -> NDArray[np.float64]:

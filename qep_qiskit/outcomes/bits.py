@@ -100,12 +100,7 @@ class Distribution(BitOutcomes):
         return self.weights @ (np.arange(1 << size)[:, None] >> np.arange(size) & 1) / (self.shots or 1)
 
     def moments(self, group: CommutingGroup, errors: ReadoutErrorModel | None = None) -> GroupMoments:
-        """Return means and covariance; exact probabilities have means alone.
-
-        Args:
-            group: The group that was measured.
-            errors: Readout errors to correct, or None.
-        """
+        """Return means and covariance; exact probabilities have means alone."""
         if self.shots is None and errors is None:
             return GroupMoments.exact(group.means_of(self.weights))
         return BitOutcomes.moments(self, group, errors)
@@ -116,14 +111,7 @@ class Distribution(BitOutcomes):
         return inverted_table(self._frequencies, group, signs, exact=self.shots is None)
 
     def check(self, measured: int, group: Any, num_qubits: int | None, name: str) -> None:
-        """Check that there are counts or probabilities of all bit strings.
-
-        Args:
-            measured: Number of measured states.
-            group: The group that was measured.
-            num_qubits: Qubits of the states.
-            name: Circuit and backend, for messages.
-        """
+        """Check that there are counts or probabilities of all bit strings."""
         _require_qubits(self, num_qubits, name)
         require_shape(self.weights, (measured, 1 << (num_qubits or 0)), name)
         require_probabilities(self.weights, name, total=self.shots)
@@ -140,12 +128,7 @@ class Distribution(BitOutcomes):
 
     @classmethod
     def of_packed(cls, numbers: Mapping[str, Any], array: NDArray) -> Distribution:
-        """Return the inverse of `packed`.
-
-        Args:
-            numbers: Holds the shots.
-            array: The weights.
-        """
+        """Return the inverse of `packed`."""
         return cls(weights=array, shots=numbers["shots"])
 
 
@@ -201,12 +184,7 @@ class BitMemory(BitOutcomes):
         return bits.mean(axis=2)
 
     def moments(self, group: CommutingGroup, errors: ReadoutErrorModel | None = None) -> GroupMoments:
-        """Return means and covariance; where outcomes are certain every term is +1 or -1, without covariance.
-
-        Args:
-            group: The group that was measured.
-            errors: Readout errors to correct, or None.
-        """
+        """Return means and covariance; where outcomes are certain every term is +1 or -1, without covariance."""
         if not self.certain:
             return BitOutcomes.moments(self, group, errors)
         means = np.array([signs_of(words_of_bits(bits), group)[:, 0] for bits in self.bits], dtype=float)
@@ -220,14 +198,7 @@ class BitMemory(BitOutcomes):
         return inverted_table(counts_of(self.bits, self.num_qubits) / self.shots, group, signs)
 
     def check(self, measured: int, group: Any, num_qubits: int | None, name: str) -> None:
-        """Check that bytes are those of a register of this many qubits.
-
-        Args:
-            measured: Number of measured states.
-            group: The group that was measured.
-            num_qubits: Qubits of the states.
-            name: Circuit and backend, for messages.
-        """
+        """Check that bytes are those of a register of this many qubits."""
         size = _require_qubits(self, num_qubits, name)
         if self.num_qubits != size:
             raise ResultError(f"{name}: expected {amount(size, 'bit')} a shot, got {self.num_qubits}")
@@ -243,12 +214,7 @@ class BitMemory(BitOutcomes):
 
     @classmethod
     def of_packed(cls, numbers: Mapping[str, Any], array: NDArray) -> BitMemory:
-        """Return the inverse of `packed`.
-
-        Args:
-            numbers: Holds the number of qubits.
-            array: The bits.
-        """
+        """Return the inverse of `packed`."""
         return cls(bits=array, num_qubits=numbers["num_qubits"])
 
 

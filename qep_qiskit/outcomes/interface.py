@@ -173,23 +173,11 @@ class ExactMeans(Outcomes):
         return
 
     def moments(self, group: Any, errors: ReadoutErrorModel | None = None) -> GroupMoments:
-        """Return the means, without covariance.
-
-        Args:
-            group: The group that was measured.
-            errors: Ignored: exact means have no readout errors.
-        """
+        """Return the means, without covariance; they have no readout errors."""
         return GroupMoments.exact(self.means)
 
     def check(self, measured: int, group: Any, num_qubits: int | None, name: str) -> None:
-        """Check that there are real numbers, one for each term.
-
-        Args:
-            measured: Number of measured states.
-            group: The group that was measured.
-            num_qubits: Qubits of the states; None for atoms in space.
-            name: Circuit and backend, for messages.
-        """
+        """Check that there are real numbers, one for each term."""
         require_shape(self.means, (measured, group.num_terms), name)
         require_real(self.means, name)
 

@@ -42,11 +42,7 @@ class KnownStates(PreparedStates):
         """
 
     def measured(
-        self,
-        group: CommutingGroup,
-        rows: NDArray[np.int64],
-        shots: int | None,
-        generator: np.random.Generator | None,
+        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator | None
     ) -> BitOutcomes:
         """Draw outcomes from the probabilities."""
         return draw(*self._source(group, rows), shots, generator, _name_of(group))
@@ -101,10 +97,6 @@ class VectorStates(KnownStates):
         """Return squares of the amplitudes in the basis of the group.
 
         One state alone is not copied before it is rotated.
-
-        Args:
-            group: The group to measure.
-            chosen: Shape (chosen,), the states.
         """
         found = _squares(self.vectors[chosen[0]][None] if len(chosen) == 1 else self.vectors[chosen], group)
         if self.vectors.dtype in (np.complex64, np.float32):  # lengths are 1 to single precision only
@@ -140,20 +132,9 @@ class SpinConfigurations(PreparedStates):
         return self.spins.shape[1]
 
     def measured(
-        self,
-        group: CommutingGroup,
-        rows: NDArray[np.int64],
-        shots: int | None,
-        generator: np.random.Generator | None,
+        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator | None
     ) -> BitMemory:
-        """Return one shot that is certain: spin k is bit k, and bytes are big-endian.
-
-        Args:
-            group: The group to measure, of Z alone.
-            rows: Shape (measured,), the states.
-            shots: Ignored: outcomes are certain.
-            generator: Ignored.
-        """
+        """Return one shot that is certain: spin k is bit k, and bytes are big-endian."""
         require_classical(group)
         return BitMemory(bits=_bits(self.spins[rows])[:, None], num_qubits=self.num_qubits, certain=True)
 
@@ -186,19 +167,9 @@ class SpinReads(PreparedStates):
         return self.spins.shape[2]
 
     def measured(
-        self,
-        group: CommutingGroup,
-        rows: NDArray[np.int64],
-        shots: int | None,
-        generator: np.random.Generator | None,
+        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator | None
     ) -> BitMemory:
         """Return the reads.
-
-        Args:
-            group: The group to measure, of Z alone.
-            rows: Shape (measured,), the states.
-            shots: The number of reads.
-            generator: Ignored: the reads are there.
 
         Raises:
             ConfigError: Another number of shots is asked for.
@@ -242,12 +213,7 @@ class MixedStates(KnownStates):
         return num_qubits_of(self.vectors.shape[2])
 
     def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return probabilities summed over the levels.
-
-        Args:
-            group: The group to measure.
-            chosen: Shape (chosen,), the states.
-        """
+        """Return probabilities summed over the levels."""
         return np.array([_squares(self.vectors[row], group).sum(axis=0) for row in chosen])
 
 
@@ -277,10 +243,6 @@ class SpinEnsembles(KnownStates):
 
     def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return the rows of the chosen states.
-
-        Args:
-            group: The group to measure, of Z alone.
-            chosen: Shape (chosen,), the states.
 
         Raises:
             ConfigError: The group is not that of the spins themselves.

@@ -59,19 +59,9 @@ class MatrixProductStates(PreparedStates):
         return replace(self, states=tuple(self.states[row] for row in chosen), energies=self.energies[chosen])
 
     def measured(
-        self,
-        group: CommutingGroup,
-        rows: NDArray[np.int64],
-        shots: int | None,
-        generator: np.random.Generator | None,
+        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator | None
     ) -> Outcomes:
         """Draw shots from the states, one after the other from one stream, or compute exact means.
-
-        Args:
-            group: The group to measure, in a basis of letters.
-            rows: Shape (measured,), the states.
-            shots: Shots of each, or None for exact means.
-            generator: The random stream of this group.
 
         Raises:
             ConfigError: The basis of the group couples qubits.

@@ -87,19 +87,9 @@ class ProductStates(PreparedStates):
         return replace(self, parts=tuple(part.rows(chosen) for part in self.parts))
 
     def measured(
-        self,
-        group: CommutingGroup,
-        rows: NDArray[np.int64],
-        shots: int | None,
-        generator: np.random.Generator | None,
+        self, group: CommutingGroup, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator | None
     ) -> Outcomes:
         """Draw shots of one part after the other from one stream, or compute exact means.
-
-        Args:
-            group: The group to measure, in a basis of letters.
-            rows: Shape (measured,), the states.
-            shots: Shots of each, or None for exact means.
-            generator: The random stream of this group.
 
         Raises:
             ConfigError: The basis of the group couples qubits.

@@ -71,11 +71,7 @@ class PreparedStates(ABC):
         return take_rows(self, chosen, *self.per_state)
 
     def measured(
-        self,
-        group: Any,
-        rows: NDArray[np.int64],
-        shots: int | None,
-        generator: np.random.Generator | None,
+        self, group: Any, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator | None
     ) -> Outcomes:
         """Return outcomes of known states.
 
@@ -189,25 +185,11 @@ class CircuitStates(ProgramStates):
         folding: int,
         twirls: NDArray[np.bool_] | None = None,
     ) -> Any:
-        """Return bound circuits of some states, measured in a group.
-
-        Args:
-            circuits: Makes them, a `MeasuredCircuits`.
-            group: The group to measure.
-            rows: Shape (measured,), the states.
-            folding: How often two-qubit gates run, odd.
-            twirls: Shape (measured, draws, N), qubits to flip before the readout; or None.
-        """
+        """Return bound circuits of some states, measured in a group."""
         return circuits.bound(self.program, group, self.parameters[rows], folding, twirls)
 
     def names(self, group: CommutingGroup, rows: NDArray[np.int64], folding: int) -> list[StateName]:
-        """Return names made of the parameters.
-
-        Args:
-            group: The group to measure.
-            rows: Shape (measured,), the states.
-            folding: How often two-qubit gates run, odd.
-        """
+        """Return names made of the parameters."""
         return [(self.program, group, folding, row.tobytes()) for row in self.parameters[rows]]
 
 

@@ -103,12 +103,7 @@ class AdiabaticPreparation(Ramp):
         return _program(self, tuple(groups))
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Bind the program to the coefficients of all samples and phases, without measurements.
-
-        Args:
-            family: The Hamiltonians H + beta C.
-            start: Ignored: a ramp uses no earlier states.
-        """
+        """Bind the program to the coefficients of all samples and phases, without measurements."""
         rows = family.rows()
         self._warn_if_coarse(family.paulis, rows)
         self._warn_if_reversed(family.paulis, rows)

@@ -105,11 +105,7 @@ class AnnealerPreparation:
                 raise ConfigError(f"{name}: the sampler has no '{unknown}'; it takes {', '.join(sorted(known))}")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Return the states that were read for all samples and phases.
-
-        Args:
-            family: The Hamiltonians H + beta C; all terms are Z of one spin or two.
-            start: Free states of the batch are reused.
+        """Return the states that were read for all samples and phases; free states of `start` are reused.
 
         Raises:
             ConfigError: The Hamiltonian is not classical, has longer products, or is beyond the limits.

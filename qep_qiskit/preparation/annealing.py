@@ -68,11 +68,9 @@ class AnnealingPreparation:
             )
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Return the lowest states found for all samples and phases, without measurements.
+        """Return the lowest states found for all samples and phases.
 
-        Args:
-            family: The Hamiltonians H + beta C; all groups are products of Z.
-            start: Free states of the batch are reused; those of an earlier epoch are candidates for the lowest states.
+        Free states of `start` are reused; those of an earlier epoch are candidates for the lowest states.
 
         Raises:
             ConfigError: The Hamiltonian is not classical.

@@ -107,15 +107,9 @@ class HamiltonianVariational:
     def cold_start(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, restart: int, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Return the angles of a linear ramp from the transverse field, with noise that breaks symmetries.
+        """Return the angles of a linear ramp from the transverse field, with noise that grows with every restart.
 
         Coefficients are divided by their root mean square, so that the angles do not depend on the unit of energy.
-
-        Args:
-            groups: The commuting groups of the Hamiltonians.
-            coefficients: Shape (rows, terms), the Hamiltonians in energy.
-            restart: Number of the restart, from 0; the noise grows with it.
-            generator: The random stream.
         """
         terms = [string for group in groups for string in group.terms]
         driver = np.array([_is_single_x(string) for string in terms], dtype=float)
@@ -161,14 +155,7 @@ class HardwareEfficient:
     def cold_start(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, restart: int, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Return uniformly random angles in [-pi, pi), shape (rows, parameters).
-
-        Args:
-            groups: The commuting groups of the Hamiltonians.
-            coefficients: Shape (rows, terms); only the number of rows is used.
-            restart: Ignored.
-            generator: The random stream.
-        """
+        """Return uniformly random angles in [-pi, pi), shape (rows, parameters)."""
         return _random_angles(program_of(self, tuple(groups)), len(coefficients), generator)
 
 
@@ -194,14 +181,7 @@ class FixedAnsatz:
     def cold_start(
         self, groups: Sequence[CommutingGroup], coefficients: NDArray, restart: int, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Return uniformly random angles in [-pi, pi), shape (rows, parameters).
-
-        Args:
-            groups: Ignored: the program is fixed.
-            coefficients: Shape (rows, terms); only the number of rows is used.
-            restart: Ignored.
-            generator: The random stream.
-        """
+        """Return uniformly random angles in [-pi, pi), shape (rows, parameters)."""
         return _random_angles(self.given, len(coefficients), generator)
 
 

@@ -53,10 +53,6 @@ class ExactSearch:
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Return the ground states of all samples and phases, without measurements.
 
-        Args:
-            family: The Hamiltonians H + beta C; all groups are products of Z.
-            start: Ignored: every state is found by exhaustive search.
-
         Raises:
             ResourceError: There are too many spins.
         """

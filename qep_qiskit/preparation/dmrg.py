@@ -126,11 +126,7 @@ class DmrgPreparation:
         )
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Return the eigenstates of all samples and phases, without measurements.
-
-        Args:
-            family: The Hamiltonians H + beta C.
-            start: Free states of the batch, or matrix products of an earlier epoch.
+        """Return the eigenstates of all samples and phases, from free states or matrix products of `start`.
 
         Raises:
             ResourceError: TeNPy is not installed.

@@ -82,12 +82,7 @@ class ExactPreparation:
             )
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Return the eigenstates of all samples and phases, without measurements.
-
-        Args:
-            family: The Hamiltonians H + beta C.
-            start: Its free states are reused; Lanczos starts from them.
-        """
+        """Return the eigenstates of all samples and phases; free states of `start` are reused, Lanczos starts there."""
         if self.splits(family.paulis):
             return prepare_parts(self._prepare_whole, family, start)
         return self._prepare_whole(family, start)
@@ -225,11 +220,6 @@ class ExactPreparation:
     def complex_means(self, family: HamiltonianFamily, free: PreparationResult, betas: NDArray) -> NDArray:
         """Return means of all terms at complex nudges, on the branch of the free state: (samples, nudges, terms).
 
-        Args:
-            family: H and C; its nudges are not used.
-            free: The free states.
-            betas: Shape (nudges,), complex.
-
         Raises:
             NudgeError: Another level meets the followed one on the way.
         """
@@ -258,12 +248,7 @@ class ExactPreparation:
         return by_parts(family.paulis, (family.num_samples, len(betas)), means)
 
     def analytic_radius(self, family: HamiltonianFamily, free: PreparationResult) -> NDArray[np.float64]:
-        """Return gap / range(C), below which no level meets the followed one (Weyl), shape (samples,).
-
-        Args:
-            family: H and C; its nudges are not used.
-            free: The free states.
-        """
+        """Return gap / range(C), below which no level meets the followed one (Weyl), shape (samples,)."""
         ranges = np.sum([group.ranges(block) for group, block in blocks_of(family.groups, family.nudge)], axis=0)
         gaps = free.report.gaps[:, 0]
         return np.divide(gaps, ranges, out=np.full(len(gaps), np.inf), where=ranges > 0.0)

@@ -120,19 +120,9 @@ class NeuralStates(PreparedStates):
         return self.chains.num_spins
 
     def measured(
-        self,
-        group: Any,
-        rows: NDArray[np.int64],
-        shots: int | None,
-        generator: np.random.Generator | None,
+        self, group: Any, rows: NDArray[np.int64], shots: int | None, generator: np.random.Generator | None
     ) -> SampledMeans:
         """Return means of the terms over Markov chains, with their covariance from the scatter of the chains.
-
-        Args:
-            group: The group to measure.
-            rows: Shape (measured,), the states.
-            shots: None: a wave function off the Z basis has no shots.
-            generator: The random stream of this group.
 
         Raises:
             ConfigError: Shots are given, or a term is imaginary.
@@ -226,11 +216,7 @@ class NeuralPreparation:
         return np.array([strings.rotation(row, f"of sample {sample}") for sample, row in enumerate(coefficients)])
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
-        """Return the free states of all samples, without measurements.
-
-        Args:
-            family: The Hamiltonians, without a nudge.
-            start: Free states of the batch are reused; parameters of an earlier epoch are first parameters.
+        """Return the free states of all samples; parameters of an earlier epoch in `start` are first parameters.
 
         Raises:
             ConfigError: There are nudges, or H has off-diagonal elements of both signs.
@@ -328,13 +314,7 @@ class NeuralPreparation:
         warn(UnconvergedWarning, text, detail=detail, affected=missed, of=count)
 
     def responses(self, family: HamiltonianFamily, states: PreparedStates, directions: NDArray) -> SampledResponse:
-        """Return linear responses of all terms, from one set of samples of each free state.
-
-        Args:
-            family: The Hamiltonians; its key selects the random numbers.
-            states: The free states, one per sample.
-            directions: Shape (samples, directions, terms), coefficients of nudging operators.
-        """
+        """Return linear responses of all terms, from one set of samples of each free state."""
         assert isinstance(states, NeuralStates)
         strings, found = RealStrings.of(family.paulis), []
         for sample, (row, nudges) in enumerate(zip(family.free, directions, strict=True)):

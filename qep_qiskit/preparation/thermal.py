@@ -71,13 +71,7 @@ class ThermalPreparation:
         return PreparationResult(states=states, report=report)
 
     def complex_means(self, family: HamiltonianFamily, free: PreparationResult, betas: NDArray) -> NDArray:
-        """Return Tr[P exp(-(H + beta C) / T)] / Z of all terms at complex nudges, shape (samples, nudges, terms).
-
-        Args:
-            family: H and C; its nudges are not used.
-            free: Not used: the partition function has one branch.
-            betas: Shape (nudges,), complex.
-        """
+        """Return Tr[P exp(-(H + beta C) / T)] / Z of all terms at complex nudges, shape (samples, nudges, terms)."""
         groups, rows = family.paulis, zip(family.free, family.nudge, strict=True)
         if all(group.is_classical for group in groups):
             return np.array([_classical_means(groups, *row, self.temperature, betas) for row in rows])

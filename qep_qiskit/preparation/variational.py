@@ -106,12 +106,7 @@ class VariationalPreparation:
         check_optimizer(self.optimizer, self.options, simulated=self.energies == "simulated")
 
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> MeasurementCoroutine[PreparationResult]:
-        """Minimise the free energies, unless they are known, then the nudged ones starting from them.
-
-        Args:
-            family: The Hamiltonians H + beta C.
-            start: Free states of the batch, and angles of an earlier epoch.
-        """
+        """Minimise the free energies, unless `start` has them, then the nudged ones starting from them."""
         program = program_of(self.ansatz, tuple(family.paulis))
         self._check_level(family)
         minimiser = self._minimiser(program, family)

@@ -81,11 +81,6 @@ class MLflow(Tracked):
     def log(self, trainer: Trainer, values: Mapping[str, float], at: int) -> None:
         """Log numbers in one request.
 
-        Args:
-            trainer: The trainer.
-            values: Numbers by name.
-            at: Their epoch or step.
-
         Raises:
             ConfigError: The run cannot be started, or is no longer there.
         """
@@ -96,12 +91,7 @@ class MLflow(Tracked):
         self._send(self._client.log_batch, trainer.state.notes[_NOTES], metrics=metrics)
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """Say how the training ended.
-
-        Args:
-            trainer: The trainer.
-            outcome: How it ended.
-        """
+        """Say how the training ended."""
         if self._client is not None:
             self._send(self._client.set_terminated, trainer.state.notes[_NOTES], _ENDS[outcome])
             self._client = None

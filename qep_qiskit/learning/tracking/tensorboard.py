@@ -60,13 +60,7 @@ class TensorBoard(Tracked):
         self._writer: Any = None
 
     def log(self, trainer: Trainer, values: Mapping[str, float], at: int) -> None:
-        """Write numbers.
-
-        Args:
-            trainer: The trainer.
-            values: Numbers by name.
-            at: Their epoch or step.
-        """
+        """Write numbers."""
         if self._writer is None:
             self._open(trainer, values, at)
         for name, value in values.items():
@@ -75,12 +69,7 @@ class TensorBoard(Tracked):
             self._writer.flush()
 
     def on_end(self, trainer: Trainer, outcome: Outcome) -> None:
-        """Close the file.
-
-        Args:
-            trainer: The trainer; not used.
-            outcome: How the training ended; not used.
-        """
+        """Close the file."""
         if self._writer is not None:
             self._writer.close()
             self._writer = None
