@@ -287,7 +287,8 @@ def test_another_number_of_jobs_ends_the_processes_of_the_last(at_once):
     children = [child for child in multiprocessing.active_children() if child.pid in three]
     set_jobs(2)
     assert in_processes(str, range(3)) == ["0", "1", "2"]
-    assert len(children) == 3 and all(gone_within(child, 10.0) for child in children)
+    assert len(children) == 3
+    assert all(gone_within(child, 10.0) for child in children)
 
 
 def gone_within(process, seconds):
