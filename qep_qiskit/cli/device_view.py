@@ -35,11 +35,7 @@ def _clock(when: float) -> str:
 
 
 def show_start(estimate: RunEstimate) -> None:
-    """Say what a new run is about to spend: a block on a terminal, otherwise one line.
-
-    Args:
-        estimate: Cost estimate of the run.
-    """
+    """Say what a new run is about to spend: a block on a terminal, otherwise one line."""
     cost, console, about = estimate.run, Console(stderr=True), "" if estimate.fixed else "about "
     name, price = _price(estimate)
     left = None if estimate.remaining_seconds is None else f"{estimate.remaining_seconds:,.0f} QPU seconds left"
@@ -72,12 +68,7 @@ def _price(estimate: RunEstimate) -> tuple[str, str]:
 
 
 def show_spent(executor: RemoteExecutor, limit: float) -> None:
-    """Say in one line what a run that goes on has spent so far; nothing where it has sent no job.
-
-    Args:
-        executor: Executor of the run.
-        limit: Largest number of QPU seconds of the run.
-    """
+    """Say in one line what a run that goes on has spent so far; nothing where it has sent no job."""
     jobs, ledger = sum(entry.job_id is not None for entry in executor.ledger.entries()), executor.ledger
     if jobs:
         seconds = ledger.seconds()

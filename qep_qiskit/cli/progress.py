@@ -85,13 +85,7 @@ class ProgressView(Callback):
             self._console.print(f"{text}  {_compact(trainer.state.shots)} shots", highlight=False)
 
     def waiting(self, job_id: str, seconds: float, view: JobView) -> None:
-        """Show on the bar that a job is queued or running; without a terminal, print an occasional line.
-
-        Args:
-            job_id: Id of the job.
-            seconds: Waiting time so far in seconds.
-            view: State of the job at the service.
-        """
+        """Show on the bar that a job is queued or running; without a terminal, print an occasional line."""
         parts = [f"{'running' if view.running else 'queued'} {seconds:.0f} s"]
         parts += place_in_queue(view.position, view.starts)
         if self._bar is not None:

@@ -55,10 +55,6 @@ def _start_weights(experiment: Experiment) -> NDArray[np.float64]:
 def checked_sample(experiment: Experiment, index: int) -> NDArray[np.int64]:
     """Return the index of a training sample as an array of length one.
 
-    Args:
-        experiment: The run.
-        index: Index of the sample.
-
     Raises:
         ConfigError: The index is out of range.
     """

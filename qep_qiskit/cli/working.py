@@ -96,12 +96,7 @@ def _worked(
 
 
 def say_stopped(work: Work, folder: RunFolder) -> int:
-    """Print where a run was stopped by the user, and return the exit code.
-
-    Args:
-        work: Result of the command.
-        folder: Folder of the run.
-    """
+    """Print where a run was stopped by the user, and return the exit code."""
     note = f"; {work.trainer.job_note}" if work.trainer.job_note else ""
     tell(f"stopped {progress_of(work.trainer)}{note}; go on with 'qep resume {folder.path}'")
     return INTERRUPTED
@@ -116,13 +111,7 @@ def progress_of(trainer: Trainer) -> str:
 
 
 def report_of(folder: RunFolder, experiment: Experiment, state: TrainingState) -> RenderableType:
-    """Write the report of a run and return it for the terminal. Figures are imported only here.
-
-    Args:
-        folder: Folder of the run.
-        experiment: Objects of the run.
-        state: State at the end of the run.
-    """
+    """Write the report of a run and return it for the terminal. Figures are imported only here."""
     from qep_qiskit.runs.report import write_report
 
     return write_report(folder, experiment, state)

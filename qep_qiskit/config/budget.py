@@ -59,9 +59,6 @@ class SizeStudyConfig(Section):
     def networks_of(self, spins: int) -> int:
         """Return how many networks of a size are drawn.
 
-        Args:
-            spins: Number of spins.
-
         Raises:
             ConfigError: One of two keys that go together is missing, or more networks are drawn instead of fewer.
         """

@@ -223,9 +223,6 @@ class CallbacksConfig(Section):
     def beside(self, folder: Path) -> Self:
         """Return the section with the sources of callbacks of one's own.
 
-        Args:
-            folder: Folder of the configuration.
-
         Raises:
             ConfigError: A file cannot be read.
         """
@@ -234,9 +231,6 @@ class CallbacksConfig(Section):
 
     def build(self, scene: CallbackScene) -> tuple[Callback, ...]:
         """Return the callbacks, new ones for every training: first those of one's own, last what may end the run.
-
-        Args:
-            scene: What they are made for.
 
         Raises:
             ConfigError: One cannot be made.

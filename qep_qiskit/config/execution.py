@@ -320,9 +320,6 @@ class ExecutionConfig(Section):
     def provider_device(self, num_qubits: int) -> BackendV2:
         """Return the backend of a provider; it is made once for each factory and options.
 
-        Args:
-            num_qubits: Number of qubits that are needed.
-
         Raises:
             ConfigError: The backend cannot be made.
             ResourceError: The backend has too few qubits.
@@ -332,11 +329,7 @@ class ExecutionConfig(Section):
         return with_enough_qubits(made, self.backend, num_qubits)
 
     def matrix_products(self, seeds: Seeds) -> MatrixProductExecutor:
-        """Return the executor of the backend ``mps``.
-
-        Args:
-            seeds: Root of the random streams.
-        """
+        """Return the executor of the backend ``mps``."""
         return MatrixProductExecutor(seeds, self.made(BondLimits))
 
     def check_memory(self, num_qubits: int) -> None:

@@ -36,11 +36,6 @@ _OPTIMIZATION = 3
 def build_executor(config: Config, seeds: Seeds, num_qubits: int) -> Executor:
     """Return the executor of a run. Aer is imported only if it is used.
 
-    Args:
-        config: The configuration.
-        seeds: Root of the random streams.
-        num_qubits: Number of qubits of the network.
-
     Raises:
         ConfigError: Keys contradict each other, or name something that does not exist.
         ResourceError: The device has too few qubits.
@@ -148,10 +143,6 @@ def _own_executor(config: Config, seeds: Seeds) -> Executor:
 
 def build_device(config: Config, num_qubits: int) -> RemoteDevice:
     """Log in and return the device of a configuration.
-
-    Args:
-        config: The configuration.
-        num_qubits: Number of qubits that are needed.
 
     Raises:
         ConfigError: qiskit-ibm-runtime is not installed, or the backend of a provider cannot be made.

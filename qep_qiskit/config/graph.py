@@ -18,11 +18,7 @@ GraphMaker = tuple[tuple[str, ...], Callable[..., Graph]]
 
 
 def graph_makers(size: str) -> dict[str, GraphMaker]:
-    """Return the graphs that every network can have, by name.
-
-    Args:
-        size: Key of the number of spins or atoms.
-    """
+    """Return the graphs that every network can have, by name."""
     return {
         "chain": ((size,), chain),
         "ring": ((size,), ring),

@@ -36,11 +36,6 @@ class GridConfig(Section):
 
         Automatic values follow from the initial weights and all samples.
 
-        Args:
-            atoms: The network of atoms in space.
-            task: The samples.
-            seeds: Root of the random streams of the run.
-
         Raises:
             NetworkError: Ten qubits per coordinate do not suffice, or springs have rest lengths.
         """

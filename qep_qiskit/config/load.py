@@ -53,10 +53,6 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
 def with_files(config: Config, folder: Path) -> Config:
     """Return a configuration with what it takes from files that are not yet in it.
 
-    Args:
-        config: The configuration.
-        folder: Its folder, in which they are searched.
-
     Raises:
         ConfigError: A file is missing or cannot be read.
     """

@@ -111,10 +111,6 @@ def live_device(config: Config, num_qubits: int, **options: Any) -> RemoteDevice
 def local_device(config: Config, num_qubits: int) -> BackendV2:
     """Return the device that a local run simulates, with fractional gates if the configuration sets them.
 
-    Args:
-        config: The resolved configuration.
-        num_qubits: Number of qubits that are needed.
-
     Raises:
         ConfigError: The device does not exist, or offers no fractional gates.
         ResourceError: The device has too few qubits.
@@ -146,10 +142,6 @@ def fractional_of(config: Config, whole: Callable[[], BackendV2]) -> BackendV2 |
 
 def whole_device(config: Config, num_qubits: int) -> BackendV2:
     """Return the device that `local_device` simulates, with all gates that it offers.
-
-    Args:
-        config: The resolved configuration.
-        num_qubits: Number of qubits that are needed.
 
     Raises:
         ConfigError: The device does not exist.

@@ -188,11 +188,6 @@ class ContrastConfig(Section):
     def build(self, hamiltonian: NudgedHamiltonian, data: Dataset, seeds: Seeds) -> Contrast:
         """Return the contrast. With ``beta = "auto"`` its nudge is small until a pilot has chosen one.
 
-        Args:
-            hamiltonian: Network and cost.
-            data: The training samples.
-            seeds: Root of the random streams of the run.
-
         Raises:
             ConfigError: A key has no effect with this kind.
         """
@@ -213,9 +208,6 @@ class ContrastConfig(Section):
 
     def schedule(self, measurement: MeasurementConfig) -> ShotSchedule:
         """Return the rule that chooses nudge and shots during training.
-
-        Args:
-            measurement: Keys of the shots.
 
         Raises:
             ConfigError: A choice depends on shot noise and there is none, or the choices contradict each other.

@@ -25,11 +25,6 @@ MOST_SPINS = 1024
 def last_spins(count: int, num_spins: int, copies: int = 1) -> tuple[int, ...]:
     """Return as many of the last spins as there are targets.
 
-    Args:
-        count: Number of targets.
-        num_spins: Number of spins.
-        copies: Output spins of each target.
-
     Raises:
         NetworkError: There are fewer spins.
     """

@@ -35,10 +35,6 @@ def folder_of(module: str, folder: Path) -> Path | None:
     """Return the folder in which a module is found: the given one, or else the working directory.
 
     None means that it must be installed.
-
-    Args:
-        module: Dotted name of the module.
-        folder: Folder of the configuration.
     """
     places = (place for place in (folder, Path.cwd()) if _file_of(module, place) is not None)
     return next((place.resolve() for place in places), None)
@@ -120,9 +116,6 @@ class KeptSources:
         """Import a module from the texts; the same texts are the same module.
 
         Imports of other modules are also searched in the folder, if it is still there, and in the working directory.
-
-        Args:
-            name: Its dotted name.
 
         Raises:
             Exception: Whatever the text raises.

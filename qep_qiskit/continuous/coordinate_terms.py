@@ -169,10 +169,6 @@ class CoordinateTerm:
 def check_term(term: CoordinateTerm, coordinate_layout: CoordinateLayout) -> None:
     """Check that a term is a function of atoms and axes of a network.
 
-    Args:
-        term: The term.
-        coordinate_layout: Atoms of the network.
-
     Raises:
         NetworkError: An atom, an axis or a point is not one of the network.
     """

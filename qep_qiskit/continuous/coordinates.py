@@ -217,10 +217,6 @@ def add_coordinate_terms(
 ) -> tuple[CoordinateGroup, ...]:
     """Extend groups by the given terms, each in the first group that can contain it; constants are skipped.
 
-    Args:
-        groups: The groups to extend.
-        terms: The terms to add.
-
     Raises:
         NetworkError: No group can contain a term, or a term is out of range.
     """

@@ -130,10 +130,6 @@ def _projected_out(
 def check_grid(grid: PositionGrid, gaussian_widths: GaussianWidths) -> None:
     """Check that states are far from the boundaries of their boxes, and resolved by the grid.
 
-    Args:
-        grid: The registers.
-        gaussian_widths: The states.
-
     Raises:
         NetworkError: A state does not fit; the message proposes a remedy.
     """

@@ -43,11 +43,6 @@ class GridPart:
 def grid_parts(atoms: SpringNetwork, grid: PositionGrid, terms: Iterable[CoordinateTerm]) -> tuple[GridPart, ...]:
     """Return all parts of some terms; components of clamped coordinates have none, because they are no energies.
 
-    Args:
-        atoms: The network of atoms.
-        grid: The registers.
-        terms: The terms.
-
     Raises:
         NetworkError: A term is not quadratic.
     """
@@ -57,11 +52,6 @@ def grid_parts(atoms: SpringNetwork, grid: PositionGrid, terms: Iterable[Coordin
 
 def position_polynomial(atoms: SpringNetwork, grid: PositionGrid, term: CoordinateTerm) -> ZPolynomial:
     """Return a function of the positions of atoms that move as a polynomial in Z.
-
-    Args:
-        atoms: The network of atoms.
-        grid: The registers.
-        term: The term.
 
     Raises:
         NetworkError: The term depends on momenta, or on the position of a clamped atom.

@@ -159,11 +159,6 @@ class OscillatorGroups:
         """Return the groups of the initial state, followed by those of a Hamiltonian.
 
         The Hamiltonian's groups are extended by positions, momenta and their squares.
-
-        Args:
-            grid: The registers.
-            start: Preparation of the Gaussian initial state.
-            groups: Groups of the Hamiltonian.
         """
         size = range(grid.num_coordinates)
         offsets, waves = [grid.offset(i) for i in size], [grid.wave_number(i) for i in size]
@@ -186,25 +181,13 @@ class OscillatorGroups:
         )
 
     def by_term(self, group: int, source_of: Mapping[PauliString, int], factor: float) -> Layer:
-        """Return a layer with the angle ``factor * p[source]`` for every term that has a source.
-
-        Args:
-            group: Index of the group.
-            source_of: Index of the parameter p by term.
-            factor: Factor of the parameter.
-        """
+        """Return a layer with the angle ``factor * p[source]`` for every term that has a source."""
         source = np.array([source_of.get(term, -1) for term in self.groups[group].terms], dtype=np.int64)
         scale = np.where(source >= 0, factor, 0.0)
         return Layer(group=group, source=source, scale=scale, offset=np.zeros(len(source)))
 
     def by_polynomial(self, group: int, polynomials: Sequence[ZPolynomial], first_source: int) -> Layer:
-        """Return the layer ``exp(-i sum_a p[first_source + a] polynomial_a)``, for polynomials without common terms.
-
-        Args:
-            group: Index of the group.
-            polynomials: The polynomials in Z.
-            first_source: Index of the parameter of the first polynomial.
-        """
+        """Return the layer ``exp(-i sum_a p[first_source + a] polynomial_a)``, for polynomials without common terms."""
         place = {mask: index for index, mask in enumerate(self.groups[group].masks)}
         source, scale = np.full(len(place), -1, dtype=np.int64), np.zeros(len(place))
         for number, polynomial in enumerate(polynomials):
@@ -213,10 +196,5 @@ class OscillatorGroups:
         return Layer(group=group, source=source, scale=scale, offset=np.zeros(len(place)))
 
     def fixed(self, group: int, polynomial: ZPolynomial) -> NDArray[np.float64]:
-        """Return the angles of the phase ``exp(-i polynomial)``, shape (terms,).
-
-        Args:
-            group: Index of the group.
-            polynomial: The polynomial in Z.
-        """
+        """Return the angles of the phase ``exp(-i polynomial)``, shape (terms,)."""
         return np.array([polynomial.terms.get(mask, 0.0) for mask in self.groups[group].masks])

@@ -38,10 +38,6 @@ def naming(path: Path) -> Iterator[None]:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that at every moment it holds either the whole old or the whole new content.
 
-    Args:
-        path: The file.
-        content: All of its new bytes.
-
     Raises:
         OSError: It cannot be written; the old content is there, and nothing else is left.
     """

@@ -33,12 +33,7 @@ class Group(Protocol):
         """Return the qubits or atoms whose outcomes give each term."""
 
     def picked(self, name: str, terms: Sequence[int]) -> Group:
-        """Return some of the terms as a group of its own.
-
-        Args:
-            name: Name of the new group.
-            terms: Indices of the terms.
-        """
+        """Return some of the terms as a group of its own."""
 
     def ranges(self, coefficients: NDArray) -> NDArray[np.float64]:
         """Return largest minus smallest eigenvalue of operators, shape (operators, terms) of coefficients.

@@ -61,10 +61,6 @@ def one_of(values: Iterable[Any]) -> str:
 def check_limits(holder: Any, *, error: type[QepError] = ConfigError) -> None:
     """Check every field of a dataclass that has limits, or is a number or one of several texts.
 
-    Args:
-        holder: The dataclass.
-        error: Class of the error.
-
     Raises:
         QepError: A field is beyond its limits; the message begins with its name.
     """
@@ -98,12 +94,7 @@ def check_value(name: str, value: Any, hint: Any, *, error: type[QepError] = Con
 
 
 def default_and_limits(make: Callable[..., Any], name: str) -> dict[str, Any]:
-    """Return the ``default`` of an argument unless it is required, and its limits ``ge``, ``gt``, ``le`` and ``lt``.
-
-    Args:
-        make: A class or function.
-        name: Name of the argument.
-    """
+    """Return the ``default`` of an argument unless it is required, and its limits ``ge``, ``gt``, ``le`` and ``lt``."""
     default = signature(make).parameters[name].default
     return ({} if default is Parameter.empty else {"default": default}) | _parts(_hints(make)[name], ...)[1]
 

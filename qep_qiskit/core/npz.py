@@ -23,9 +23,6 @@ def arrays_of(content: bytes) -> dict[str, NDArray]:
     The sizes in the directory of the file, in the header of every array and of what is there are compared before
     anything is unpacked, so that a small file cannot fill the memory.
 
-    Args:
-        content: The file.
-
     Raises:
         ValueError: The file is damaged, holds pickled objects, or states more than it holds.
         zipfile.BadZipFile: It is not an npz file.

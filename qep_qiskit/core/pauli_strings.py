@@ -109,11 +109,6 @@ class PauliString:
 
 
 def sparse_pauli_op(terms: Iterable[tuple[PauliString, float]], num_qubits: int) -> SparsePauliOp:
-    """Return the operator of (Pauli string, coefficient) pairs; an empty sum is zero times the identity.
-
-    Args:
-        terms: The pairs.
-        num_qubits: Number of qubits.
-    """
+    """Return the operator of (Pauli string, coefficient) pairs; an empty sum is zero times the identity."""
     pairs = [(string.label(num_qubits), coefficient) for string, coefficient in terms]
     return SparsePauliOp.from_list(pairs or [("I" * num_qubits, 0.0)])

@@ -126,9 +126,6 @@ def worker_pool(jobs: int) -> tuple[ProcessPoolExecutor, StopFlag]:
 
     Forked processes are not used: a fork of a process with running threads can hang. The flag is shared memory without
     a lock, because a worker that is killed could leave a lock held.
-
-    Args:
-        jobs: Number of processes.
     """
     context = _Workers()
     flag: StopFlag = context.RawValue(ctypes.c_int, GO_ON)

@@ -26,20 +26,13 @@ Answer = TypeVar("Answer")
 
 
 def plan_of(service: Any) -> str | None:
-    """Return the plan of the active instance in small letters, or None where the service does not say.
-
-    Args:
-        service: The service, logged in.
-    """
+    """Return the plan of the active instance in small letters, or None where the service does not say."""
     own = _active(service, _instances(service))
     return str(own["plan"]).lower() if own is not None and own.get("plan") else None
 
 
 def require_sessions(service: Any) -> None:
     """Check that the plan of the active instance has sessions, where the plan is known.
-
-    Args:
-        service: The service, logged in.
 
     Raises:
         ConfigError: It has none.

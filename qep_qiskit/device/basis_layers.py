@@ -18,9 +18,6 @@ def basis_layer(bases: Sequence[Basis]) -> tuple[QuantumCircuit, NDArray[np.floa
     X needs ry(-pi/2) and Y needs rx(pi/2). Qubits that rotate in the same bases share a parameter; those that rotate in
     all or none have none. A basis that acts on several qubits has a layer of its own.
 
-    Args:
-        bases: The bases; either all made of letters, or all equal.
-
     Returns:
         The circuit, and the angles in radians, shape (bases, parameters).
     """

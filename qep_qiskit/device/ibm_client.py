@@ -116,12 +116,7 @@ def disable_retries(service: Any) -> None:
 
 
 def use_instance(service: Any, instance: str) -> None:
-    """Let the client ask the instance that pays. By itself it goes on with another one after a job it did not find.
-
-    Args:
-        service: The service, logged in.
-        instance: CRN of the instance.
-    """
+    """Let the client ask the instance that pays. By itself it goes on with another one after a job it did not find."""
     try:
         service._active_api_client = service._api_clients[instance]
     except (AttributeError, KeyError) as error:
@@ -129,12 +124,7 @@ def use_instance(service: Any, instance: str) -> None:
 
 
 def raw_result_of(service: Any, job_id: str) -> str:
-    """Return the text that the service answers for the result of a job.
-
-    Args:
-        service: The service, logged in.
-        job_id: Id of the job.
-    """
+    """Return the text that the service answers for the result of a job."""
     return str(service._active_api_client.job_results(job_id))  # private, and the only way around the decoder
 
 
@@ -144,10 +134,6 @@ def jobs_tagged(service: Any, tag: str) -> dict[str, tuple[str, ...]]:
     A listing may ignore the tag filter, repeat rows, change their order, or state a wrong number of rows. So the tags
     of each job are compared, and a listing ends with the first page without a new job. The client's own listing
     continues until the stated number of rows, so its pages are read one by one.
-
-    Args:
-        service: The service, logged in.
-        tag: Tag of the jobs.
 
     Raises:
         LostError: The listing does not end, and no job with the tag is among its rows.

@@ -86,13 +86,7 @@ def refresh_charges(ledger: JobLedger, retrying: RetryingDevice, most: int | Non
 
 
 def cancel_duplicates(ledger: JobLedger, retrying: RetryingDevice, entry: JobEntry) -> None:
-    """Cancel further jobs under the tag of a job, and record how many of them remain.
-
-    Args:
-        ledger: Ledger of the run.
-        retrying: The device of the jobs.
-        entry: The job that is kept.
-    """
+    """Cancel further jobs under the tag of a job, and record how many of them remain."""
     duplicates = retrying.cancel_others(entry)
     if duplicates is not None and duplicates != entry.duplicates:
         ledger.duplicated(entry, duplicates)

@@ -127,12 +127,7 @@ class JobLedger:
             return [entry_of(row) for row in self._connection.execute(f"SELECT {COLUMNS} FROM jobs ORDER BY number")]
 
     def latest(self, key: RequestKey, part: int) -> JobEntry | None:
-        """Return the last submission of a job, or None.
-
-        Args:
-            key: Key of the request.
-            part: Index of the job among those of the request.
-        """
+        """Return the last submission of a job, or None."""
         with explained(self._path):
             row = self._connection.execute(
                 f"SELECT {COLUMNS} FROM jobs WHERE {WHERE_KEY} AND part = ? ORDER BY sending DESC LIMIT 1",
@@ -179,21 +174,11 @@ class JobLedger:
         return self._changed(entry, ("intended",), posted=time.time())
 
     def submitted(self, entry: JobEntry, job_id: str) -> JobEntry:
-        """Record the id of an intended job at the service.
-
-        Args:
-            entry: Row of the job.
-            job_id: Id at the service.
-        """
+        """Record the id of an intended job at the service."""
         return self._to(entry, "submitted", job_id=job_id)
 
     def renamed(self, entry: JobEntry, job_id: str) -> JobEntry:
-        """Record another id of a submitted job: the service reported the id of another one.
-
-        Args:
-            entry: Row of the job.
-            job_id: Its own id at the service.
-        """
+        """Record another id of a submitted job: the service reported the id of another one."""
         return self._changed(entry, ("submitted",), job_id=job_id)
 
     def given_up(self, entry: JobEntry, reason: str, usage_seconds: float | None = None) -> JobEntry:
@@ -237,12 +222,7 @@ class JobLedger:
         return self._to(entry, state, reason=reason, usage_seconds=usage_seconds)
 
     def charged(self, entry: JobEntry, usage_seconds: float) -> None:
-        """Record the final charge of an ended job.
-
-        Args:
-            entry: Row of the job.
-            usage_seconds: Charge in QPU seconds.
-        """
+        """Record the final charge of an ended job."""
         with self._transaction() as connection:
             connection.execute("UPDATE jobs SET usage_seconds = ? WHERE number = ?", (usage_seconds, entry.number))
 

@@ -125,20 +125,12 @@ WHERE_KEY = " AND ".join(f"{name} = ?" for name in _KEY)
 
 
 def key_values(key: RequestKey) -> tuple[str | int, ...]:
-    """Return the columns of a key.
-
-    Args:
-        key: Key of a request.
-    """
+    """Return the columns of a key."""
     return tuple(getattr(key, name) for name in _KEY)
 
 
 def columns_of(description: JobDescription) -> dict[str, Any]:
-    """Return the columns that are written before a job is sent.
-
-    Args:
-        description: Description of the job.
-    """
+    """Return the columns that are written before a job is sent."""
     values: dict[str, Any] = dict(zip(_KEY, key_values(description.key), strict=True))
     for name in _SNAPSHOT:
         value = getattr(description, name)
@@ -147,11 +139,7 @@ def columns_of(description: JobDescription) -> dict[str, Any]:
 
 
 def named(entry: JobEntry) -> str:
-    """Return the name of a job in messages.
-
-    Args:
-        entry: Row of the job.
-    """
+    """Return the name of a job in messages."""
     key = entry.description.key
     return f"the job of {key.purpose} {key.step} (stage {key.stage}, part {entry.description.part})"
 
@@ -168,11 +156,7 @@ def entry_of(row: sqlite3.Row) -> JobEntry:
 
 
 def packed(arrays: Sequence[NDArray]) -> bytes:
-    """Return arrays as bytes.
-
-    Args:
-        arrays: The arrays.
-    """
+    """Return arrays as bytes."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, *arrays)
     return buffer.getvalue()
@@ -198,9 +182,6 @@ def unpacked(path: Path, content: bytes) -> list[NDArray]:
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
     """Turn errors of the system into one line about the file.
-
-    Args:
-        path: The file.
 
     Raises:
         LedgerError: The system raised an error.

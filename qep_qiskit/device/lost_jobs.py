@@ -64,9 +64,6 @@ class LostJobs:
     def take(self, fingerprint: str) -> LostJob | None:
         """Return a job that measures the same, done or under way, and regard it as known from now on.
 
-        Args:
-            fingerprint: Hash of what the job measures.
-
         Raises:
             DeviceError: The ledger is empty, and the service does not answer.
         """

@@ -34,9 +34,6 @@ _NOT_KNOWN = "its provider does not say"
 def retrieval_of(backend: BackendV2) -> Callable[[str], Any] | None:
     """Find the method that retrieves jobs by id: of the backend, its provider or its service.
 
-    Args:
-        backend: The backend.
-
     Returns:
         A callable from the id of a job to the job; None where the provider has no such method.
     """

@@ -117,9 +117,6 @@ class DeviceCircuits:
     def pubs(self, outline: JobOutline) -> tuple[Pub, ...]:
         """Make the circuits of a job and bind them.
 
-        Args:
-            outline: The job.
-
         Raises:
             ConfigError: Gates that are to be twirled are fractional.
         """

@@ -160,11 +160,7 @@ class RemoteExecutor:
         return jobs_of(request, self._options, lambda outline: self._circuits.pubs(outline), most)
 
     def unsent(self, request: Request) -> list[JobSpecification]:
-        """Return the jobs of a request that would be sent; nothing is sent.
-
-        Args:
-            request: The request.
-        """
+        """Return the jobs of a request that would be sent; nothing is sent."""
         return [
             specification
             for part, specification in enumerate(self._jobs(request))

@@ -66,11 +66,6 @@ def fetched_bits(
 def save_result(device: RemoteDevice, job_id: str, folder: Path) -> Path:
     """Write the result of a finished job into a file as the service gives it, and return the path of the file.
 
-    Args:
-        device: The device.
-        job_id: Id of the job.
-        folder: Folder of the file.
-
     Raises:
         DeviceError: The service does not answer, refuses, or does not know the job.
     """

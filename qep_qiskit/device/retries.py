@@ -223,12 +223,7 @@ class RetryingDevice:
             self.sleep(pause, entry)
 
     def view(self, entry: JobEntry, job_id: str) -> JobView:
-        """Query the state of a job.
-
-        Args:
-            entry: Row of the job in the ledger.
-            job_id: Id of the job at the service.
-        """
+        """Query the state of a job."""
         return self.with_retries(lambda: self._device.job_view(job_id), about=entry)
 
     def usage(self, job_id: str) -> float | None:

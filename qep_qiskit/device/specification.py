@@ -145,12 +145,7 @@ class JobSpecification:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def fingerprint(self, key: RequestKey, part: int) -> str:
-        """Hash of everything that the job measures, parameter values included; the same in every process.
-
-        Args:
-            key: Key of the request.
-            part: Index of the job among those of the request.
-        """
+        """Hash of everything that the job measures, parameter values included; the same in every process."""
         cells = np.floor(self.bound / _CELL + _EDGE).astype("<i8")
         words = f"{key} {part} {self.digest}".encode()
         return hashlib.sha256(words + cells.tobytes()).hexdigest()[:32]

@@ -40,10 +40,6 @@ class Submission:
     def send(self, entry: JobEntry, specification: JobSpecification) -> JobEntry:
         """Send an intended job until its arrival is known.
 
-        Args:
-            entry: Row of the job.
-            specification: Circuits, shots and options of the job.
-
         Raises:
             DeviceError: The service refuses the job.
             UnavailableError: It is busy, or the job does not arrive.

@@ -56,11 +56,7 @@ class Price:
 
 
 def price_of(backend: Any) -> Price:
-    """Return the price that a backend states as its attribute ``price``; unknown without one.
-
-    Args:
-        backend: The backend.
-    """
+    """Return the price that a backend states as its attribute ``price``; unknown without one."""
     found = getattr(backend, "price", None)
     return found if isinstance(found, Price) else Price(unit="")
 

@@ -42,13 +42,7 @@ Operation = Multiply | Move
 
 
 def moves_between(before: Basis, after: Basis, arithmetic: Arithmetic) -> list[Move]:
-    """Operations that change states from one basis to another.
-
-    Args:
-        before: Basis of the states.
-        after: Basis to change to.
-        arithmetic: Array library and precision of the states.
-    """
+    """Operations that change states from one basis to another."""
     if before == after:
         return []
     if isinstance(before, LocalBasis) and isinstance(after, LocalBasis):
@@ -89,12 +83,7 @@ class Batch:
         return cls(states, library.empty_like(states))
 
     def multiply(self, factors: Sequence[Factor], layer: int) -> None:
-        """Multiply by the phases of one layer.
-
-        Args:
-            factors: Factors of the phases.
-            layer: Index of the layer.
-        """
+        """Multiply by the phases of one layer."""
         for factor in factors:
             self.states *= factor.of_layer(layer, out=self.spare)
 

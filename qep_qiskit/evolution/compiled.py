@@ -176,12 +176,7 @@ def _letters(basis: Basis) -> set[str]:
 
 @lru_cache(maxsize=256)
 def basis_change(before: LocalBasis, after: LocalBasis) -> tuple[Block, ...]:
-    """Blocks of matrices that change vectors from one basis on single qubits to another.
-
-    Args:
-        before: Basis of the vectors.
-        after: Basis to change to.
-    """
+    """Blocks of matrices that change vectors from one basis on single qubits to another."""
     back, forth = before.matrices(inverse=True), after.matrices()
     matrices: list[NDArray | None] = []
     for old, new, one, other in zip(back, forth, before.letters, after.letters, strict=True):
@@ -193,12 +188,7 @@ def basis_change(before: LocalBasis, after: LocalBasis) -> tuple[Block, ...]:
 
 
 def sources_of(layer: CxLayer, num_qubits: int) -> NDArray[np.int64]:
-    """Index that each amplitude comes from in a layer of CX gates, shape (2^N,); cached for narrow registers.
-
-    Args:
-        layer: The CX gates.
-        num_qubits: Number of qubits N.
-    """
+    """Index that each amplitude comes from in a layer of CX gates, shape (2^N,); cached for narrow registers."""
     return _kept_sources(layer, num_qubits) if num_qubits <= _KEPT_UP_TO_QUBITS else layer.sources(num_qubits)
 
 

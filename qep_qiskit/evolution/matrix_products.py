@@ -89,11 +89,6 @@ def in_basis(state: MatrixProductState, basis: Basis, limits: BondLimits) -> Mat
 def require_matrix_products(num_qubits: int, limits: BondLimits, states: int = 1) -> None:
     """Check that matrix product states fit in memory.
 
-    Args:
-        num_qubits: Number of qubits.
-        limits: Limits of the bonds.
-        states: Number of states.
-
     Raises:
         ResourceError: They do not.
     """

@@ -100,12 +100,7 @@ def _rotations(stack: LayerStack, angles: NDArray) -> list[list[Block]]:
 
 
 def engine_initial_state(program: LayerProgram, compiled: CompiledProgram) -> NDArray[np.complex128]:
-    """Initial state in the basis of the first step, shape (2^N,).
-
-    Args:
-        program: The program.
-        compiled: The compiled program.
-    """
+    """Initial state in the basis of the first step, shape (2^N,)."""
     matrices = compiled.first_basis.matrices()
     rotated = [
         qubit if matrix is None else matrix @ qubit for matrix, qubit in zip(matrices, program.initial, strict=True)

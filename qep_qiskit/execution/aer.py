@@ -303,10 +303,6 @@ def require_device(device: str) -> None:
 def fake_device(name: str, num_qubits: int) -> BackendV2:
     """Return the snapshot of an IBM device, such as ``"fake_manila"``.
 
-    Args:
-        name: Name of the snapshot.
-        num_qubits: Smallest number of qubits.
-
     Raises:
         ConfigError: qiskit-ibm-runtime, which contains the snapshots, is not installed, or has no such snapshot.
         ResourceError: The device has too few qubits.

@@ -90,12 +90,7 @@ class MeasuredCircuits:
         )
 
     def fractional(self, program: LayerProgram, folding: int = 1) -> FractionalProgram:
-        """The program for a device that bounds the angle of rzz; cached.
-
-        Args:
-            program: The program.
-            folding: Number of executions of every two-qubit gate, odd.
-        """
+        """The program for a device that bounds the angle of rzz; cached."""
         return self._fractional.of(
             (program, folding), lambda: FractionalProgram(folded(self.transpiled_program(program), folding))
         )

@@ -68,9 +68,6 @@ class DecoherenceExecutor(LocalExecutor):
 def require_narrow(num_qubits: int) -> None:
     """Check that density matrices of this many qubits are simulated.
 
-    Args:
-        num_qubits: Number of qubits.
-
     Raises:
         ResourceError: There are too many.
     """

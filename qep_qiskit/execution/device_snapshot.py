@@ -172,12 +172,6 @@ def device_of_description(text: str) -> DeviceSnapshot:
 
 
 def stated_error(target: Target, name: str, where: tuple[int, ...]) -> float:
-    """Return the error of an instruction; zero where the device states none.
-
-    Args:
-        target: Target of the device.
-        name: Name of the instruction.
-        where: The qubits.
-    """
+    """Return the error of an instruction; zero where the device states none."""
     known = (target[name] or {}).get(where) if name in target.operation_names else None
     return 0.0 if known is None or known.error is None else float(known.error)

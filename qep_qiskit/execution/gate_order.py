@@ -17,9 +17,6 @@ def in_few_layers(circuit: QuantumCircuit) -> QuantumCircuit:
 
     Adjacent rotations about Z (or X) commute. Their couplings are ordered by the colours of an edge colouring; a
     bipartite graph, such as the heavy-hexagon lattice, needs as many colours as a qubit has couplings.
-
-    Args:
-        circuit: A circuit.
     """
     ordered = circuit.copy_empty_like()
     for axis, run in groupby(circuit.data, key=lambda step: _AXIS.get(step.operation.name)):
@@ -39,12 +36,7 @@ def _ordered(circuit: QuantumCircuit, steps: Sequence[CircuitInstruction]) -> It
 
 
 def edge_colours(pairs: Sequence[tuple[int, int]], num_qubits: int) -> list[int]:
-    """Return a colour for every edge such that edges of one colour do not meet; colours are numbered as they come.
-
-    Args:
-        pairs: The edges.
-        num_qubits: Number of nodes.
-    """
+    """Return a colour for every edge such that edges of one colour do not meet; colours are numbered as they come."""
     if len(set(pairs)) < len(pairs):
         return list(range(len(pairs)))
     graph = rx.PyGraph()

@@ -92,10 +92,6 @@ def _grown(device: _Map, neighbours: Mapping[int, set[int]], start: int, num_spi
 def native_couplings(target: Target, qubits: Sequence[int]) -> tuple[Edge, ...]:
     """Couplings among some qubits, as pairs of indices into `qubits`.
 
-    Args:
-        target: Gates and errors of the device.
-        qubits: Qubits of the device.
-
     Raises:
         ResourceError: A qubit does not exist or does not work.
     """

@@ -62,12 +62,7 @@ def circuit_facts(circuit: QuantumCircuit, target: Target) -> CircuitFacts:
 
 
 def circuit_seconds(circuit: QuantumCircuit, target: Target) -> float:
-    """Duration of a circuit in seconds; 5 us where it is unknown.
-
-    Args:
-        circuit: The measured circuit.
-        target: Gates and durations of the device.
-    """
+    """Duration of a circuit in seconds; 5 us where it is unknown."""
     try:
         return float(circuit.estimate_duration(target, unit="s")) or _CIRCUIT_SECONDS
     except (CircuitError, QiskitError):

@@ -27,10 +27,6 @@ _LOG_FALSE_ALARM = float(np.log(1e-14))
 def answered(executor: Executor, request: Request) -> ShotData:
     """Submit a request, collect its outcomes and check them.
 
-    Args:
-        executor: Runs the request.
-        request: States and groups to measure.
-
     Raises:
         ResultError: The outcomes do not match the request.
     """

@@ -47,9 +47,6 @@ def gates_of_run_noise(sampler: Any) -> list[str] | None:
 
     Noise of the backend itself restricts the gates of its target. Noise in run options does not: it acts on the gates
     of its model only, and gates of other names would have none.
-
-    Args:
-        sampler: The sampler.
     """
     options = dict(_items(getattr(sampler, "options", None))).get("run_options")
     noise = options.get("noise_model") if isinstance(options, Mapping) else None

@@ -71,11 +71,7 @@ class SamplerOptions:
         return found
 
     def for_ibm(self, shots: int) -> dict[str, Any]:
-        """The options in the format of IBM's sampler.
-
-        Args:
-            shots: Shots of every circuit.
-        """
+        """The options in the format of IBM's sampler."""
         found: dict[str, Any] = {}
         if self.dynamical_decoupling != "none":
             found["dynamical_decoupling"] = {"enable": True, "sequence_type": self.dynamical_decoupling}

@@ -97,12 +97,7 @@ def joined(pieces: list[list[Outcomes]], measurements: tuple[GroupMeasurement, .
 
 
 def sample_known(request: Request, seeds: Seeds) -> ShotData:
-    """Measure exact states in the group of every measurement; raises the errors of `PreparedStates.measured`.
-
-    Args:
-        request: States and groups to measure.
-        seeds: Root of the random streams.
-    """
+    """Measure exact states in the group of every measurement; raises the errors of `PreparedStates.measured`."""
     return _sampled(request.prepared, request, seeds)
 
 
@@ -165,12 +160,7 @@ class LocalExecutor(ABC):
 
     @abstractmethod
     def _run(self, request: Request, circuits: ProgramStates) -> ShotData:
-        """Return outcomes of the circuits of a request; the calibration may be left out.
-
-        Args:
-            request: Groups to measure.
-            circuits: States to measure.
-        """
+        """Return outcomes of the circuits of a request; the calibration may be left out."""
 
 
 class VectorExecutor(LocalExecutor):

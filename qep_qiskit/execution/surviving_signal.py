@@ -66,12 +66,7 @@ def _errors(transpiled_program: TranspiledProgram) -> Iterator[tuple[str, tuple[
 
 
 def warn_of_lost_signal(signal: SurvivingSignal, device: str) -> None:
-    """Warn of circuits that use broken gates, or that lose nearly all of their signal.
-
-    Args:
-        signal: The surviving signal.
-        device: Name of the device.
-    """
+    """Warn of circuits that use broken gates, or that lose nearly all of their signal."""
     share = f"about {100 * signal.share:.2g} % of the signal survives on {device}"
     if signal.broken:
         more = f" and {len(signal.broken) - 1} more" if len(signal.broken) > 1 else ""

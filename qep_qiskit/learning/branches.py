@@ -117,12 +117,7 @@ def _noise(variances: NDArray, shot_fractions: NDArray) -> NDArray[np.float64]:
 
 
 def warn_of_jumps(jumps: Jumps, report: ConvergenceReport) -> None:
-    """Warn that nudged states of some samples lie on different branches; a note for ground states that cross.
-
-    Args:
-        jumps: Jumps between branches.
-        report: Convergence report of the preparation.
-    """
+    """Warn that nudged states of some samples lie on different branches; a note for ground states that cross."""
     affected, of = int(jumps.samples.sum()), len(jumps.samples)
     jumped = partial(warn, BranchJumpWarning, detail=f"{affected} of {amount(of, 'sample')}", affected=affected, of=of)
     if report.lowest and not jumps.torn.any():

@@ -87,12 +87,7 @@ class Diagnostics:
 
     @classmethod
     def of_free_states(cls, report: ConvergenceReport, **others: Any) -> Diagnostics:
-        """Return what the report of free states says, where there are no nudged ones.
-
-        Args:
-            report: Report of the preparation.
-            others: More fields.
-        """
+        """Return what the report of free states says, where there are no nudged ones."""
         known, gaps = report.residuals[np.isfinite(report.residuals)], report.gaps[np.isfinite(report.gaps)]
         return cls(
             gap=float(gaps.min()) if gaps.size else np.nan,

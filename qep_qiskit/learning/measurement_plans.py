@@ -29,13 +29,7 @@ def output_plan(hamiltonian: NudgedHamiltonian, grouping: Grouping) -> Measureme
 
 
 def gradient_plan(hamiltonian: NudgedHamiltonian, grouping: Grouping, jacobian: TermJacobian) -> MeasurementPlan:
-    """Return the measurement plan of a gradient.
-
-    Args:
-        hamiltonian: Network and cost.
-        grouping: Which terms share shots.
-        jacobian: d(coefficient)/d(weight), by terms.
-    """
+    """Return the measurement plan of a gradient."""
     if grouping != "per_weight":
         return output_plan(hamiltonian, grouping)
     names, read = hamiltonian.network.layout.names, hamiltonian.cost_terms_of_phases

@@ -124,12 +124,7 @@ def step_values(
 
 
 def pilot_values(step_shots: StepShots, pilot: Pilot) -> dict[str, object]:
-    """Return the nudge and shots chosen by a pilot, and its expected error.
-
-    Args:
-        step_shots: Nudge and shots after the pilot.
-        pilot: The pilot.
-    """
+    """Return the nudge and shots chosen by a pilot, and its expected error."""
     model, shots = pilot.model, step_shots.shots
     shot_fractions = None if step_shots.shot_fractions is None else np.array(step_shots.shot_fractions)
     return {

@@ -83,11 +83,7 @@ class RunProgress:
             )
 
     def close(self, state: TrainingState) -> None:
-        """Leave one line in place of the bar, where there was one.
-
-        Args:
-            state: State of the training.
-        """
+        """Leave one line in place of the bar, where there was one."""
         if self._handle is not None:
             self._show(_Bar(None, f"{self._words(state)}  in {_clock(time.monotonic() - self._began)}"))
 

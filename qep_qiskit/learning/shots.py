@@ -23,12 +23,7 @@ def is_split(shots: Shots) -> bool:
 
 
 def per_group(shots: Shots, groups: int) -> list[int | None]:
-    """Return the shots of every group, None where exact.
-
-    Args:
-        shots: Shots per batch.
-        groups: Number of groups.
-    """
+    """Return the shots of every group, None where exact."""
     return list(shots) if isinstance(shots, tuple) else [shots] * groups
 
 

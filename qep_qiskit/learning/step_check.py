@@ -25,10 +25,6 @@ def naming_step(step: int) -> Iterator[None]:
 def check_estimate(estimate: GradientEstimate, layout: WeightLayout) -> None:
     """Check that a gradient and its cost are finite.
 
-    Args:
-        estimate: Gradient and cost.
-        layout: Names of the weights.
-
     Raises:
         ResultError: A value is not finite; the message names the weight or the sample.
     """

@@ -22,10 +22,6 @@ _ROUNDING = 1e-9
 def check_task(hamiltonian: NudgedHamiltonian, task: Task) -> None:
     """Check that samples fit network and cost, and that the derivatives of the loss are correct.
 
-    Args:
-        hamiltonian: Network and cost.
-        task: Training and test samples.
-
     Raises:
         DataError: The number of inputs or targets does not fit, or the loss cannot use the targets.
         NetworkError: The loss cannot be used, see `check_derivatives`.

@@ -117,12 +117,7 @@ class Queue(Generic[Result]):
 
 
 def completed(work: MeasurementCoroutine[Result], answer: Callable[[Request], ShotData]) -> Result:
-    """Return the result of a coroutine whose requests are all answered at once.
-
-    Args:
-        work: The measurement coroutine.
-        answer: From a request to its outcomes.
-    """
+    """Return the result of a coroutine whose requests are all answered at once."""
 
     def handle(request: Request) -> MeasurementCoroutine[ShotData]:
         return answer(request)

@@ -161,12 +161,7 @@ def _shared_plan(groups: tuple[Group, ...]) -> MeasurementPlan:
 
 @cache
 def qubit_wise_plan(terms: tuple[PauliString, ...], num_qubits: int) -> MeasurementPlan:
-    """Return one shared batch for every qubit-wise commuting group of a greedy search over the Pauli strings.
-
-    Args:
-        terms: The Pauli strings.
-        num_qubits: Number of qubits.
-    """
+    """Return one shared batch for every qubit-wise commuting group of a greedy search over the Pauli strings."""
     groups = merge_into_groups((), terms, num_qubits)
     position = {string: index for index, string in enumerate(terms)}
     estimates = tuple(np.array([position[string] for string in group.terms]) for group in groups)
@@ -176,11 +171,6 @@ def qubit_wise_plan(terms: tuple[PauliString, ...], num_qubits: int) -> Measurem
 @cache
 def covering_plan(terms: tuple[PauliString, ...], wanted: tuple[int, ...], num_qubits: int) -> MeasurementPlan:
     """Return one shared batch for each of few bases that together measure some terms, with an estimate in each.
-
-    Args:
-        terms: All terms.
-        wanted: Indices of those to read.
-        num_qubits: Number of qubits.
 
     Raises:
         ConfigError: A term is read after a Fourier transform.

@@ -36,10 +36,6 @@ def check_sites(key: str, sites: Sequence[int], count: int, kind: str = "a spin"
 def check_copies(copies: int, outputs: int) -> None:
     """Check the number of copies of outputs.
 
-    Args:
-        copies: Number of copies of each output.
-        outputs: Number of outputs, all copies counted.
-
     Raises:
         NetworkError: The number of copies is below 1, or does not divide the number of outputs.
     """

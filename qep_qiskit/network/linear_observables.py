@@ -81,12 +81,7 @@ class LinearObservable:
 def matrix_of(
     observables: Sequence[LinearObservable], terms: Sequence[Term]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return coefficients of the terms, shape (observables, terms), and constants, shape (observables,).
-
-    Args:
-        observables: Observables of these terms.
-        terms: All terms.
-    """
+    """Return coefficients of the terms, shape (observables, terms), and constants, shape (observables,)."""
     rows = np.array([observable.row(terms) for observable in observables])
     return rows.reshape(len(observables), len(terms)), np.array([observable.constant for observable in observables])
 

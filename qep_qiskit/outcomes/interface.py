@@ -139,10 +139,6 @@ class Outcomes(ABC):
 def unpacked(numbers: Mapping[str, Any], array: NDArray) -> Outcomes:
     """Return the inverse of `Outcomes.packed` for every kind.
 
-    Args:
-        numbers: The numbers.
-        array: The array.
-
     Raises:
         KeyError: There is no such kind.
     """

@@ -146,22 +146,12 @@ class DeviceCircuits:
         return self._facts.of((program, "" if calibrates else group.basis.name, folding), facts)
 
     def price_of(self, job: Job, batch: Batch) -> float:
-        """Return the price of the executions of a batch, in the unit of the device.
-
-        Args:
-            job: The job that the batch is a part of.
-            batch: The batch.
-        """
+        """Return the price of the executions of a batch, in the unit of the device."""
         facts = self.facts(job.program, batch.group, calibrates=batch.calibrates, folding=batch.folding)
         return self.jobs_price.of(executions=batch.sent, circuit_seconds=facts.seconds)
 
     def seconds(self, job: Job, batch: Batch) -> float:
-        """Return the QPU seconds of a batch, without the overhead of a job; 0 where the price has another unit.
-
-        Args:
-            job: The job that the batch is a part of.
-            batch: The batch.
-        """
+        """Return the QPU seconds of a batch, without the overhead of a job; 0 where the price has another unit."""
         return self.price_of(job, batch) if self.jobs_price.in_seconds else 0.0
 
     def payload_bytes(self, job: Job) -> int:

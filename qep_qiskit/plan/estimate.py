@@ -172,10 +172,6 @@ def circuits_on(experiment: Experiment, device: BackendV2, price: Price | None =
 def remaining_seconds(experiment: Experiment, device: RemoteDevice) -> float | None:
     """Return the QPU seconds that the account has left, or None if the service does not count them.
 
-    Args:
-        experiment: The run.
-        device: The device.
-
     Raises:
         DeviceError: The service does not report them.
     """
@@ -184,10 +180,6 @@ def remaining_seconds(experiment: Experiment, device: RemoteDevice) -> float | N
 
 def estimate_on(experiment: Experiment, device: RemoteDevice) -> RunEstimate:
     """Return the cost estimate of a run on a device of a service, including the QPU seconds that the account has left.
-
-    Args:
-        experiment: The run.
-        device: The device.
 
     Raises:
         DeviceError: The service does not report the remaining seconds.
@@ -226,12 +218,7 @@ def estimate_requests(
 
 
 def cost_of(jobs: Iterable[Job], circuits: DeviceCircuits) -> Cost:
-    """Return the total cost of some jobs.
-
-    Args:
-        jobs: The jobs.
-        circuits: The circuits of the run on the device.
-    """
+    """Return the total cost of some jobs."""
     jobs = tuple(jobs)
     price = _price_of(jobs, circuits)
     return Cost(
@@ -245,21 +232,12 @@ def cost_of(jobs: Iterable[Job], circuits: DeviceCircuits) -> Cost:
 
 
 def device_jobs_of(jobs: Iterable[Job]) -> int:
-    """Return the number of jobs on the device.
-
-    Args:
-        jobs: The jobs of a run.
-    """
+    """Return the number of jobs on the device."""
     return sum(job.times * job.jobs for job in jobs)
 
 
 def qpu_seconds_of(jobs: Iterable[Job], circuits: DeviceCircuits) -> float:
-    """Return the QPU seconds of some jobs, as in `cost_of`, without the size of what is sent, which takes its time.
-
-    Args:
-        jobs: The jobs.
-        circuits: The circuits of the run on the device.
-    """
+    """Return the QPU seconds of some jobs, as in `cost_of`, without the size of what is sent, which takes its time."""
     return _price_of(tuple(jobs), circuits) if circuits.jobs_price.in_seconds else 0.0
 
 

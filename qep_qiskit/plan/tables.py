@@ -72,11 +72,7 @@ def allocation_table(plan: Mapping[str, Any]) -> FittedTable:
 
 
 def transpilation_table(program: Mapping[str, Any]) -> FittedTable:
-    """Return a table of the physical qubits and gates of a program, and the fraction of the signal that survives.
-
-    Args:
-        program: Record of a program on a device.
-    """
+    """Return a table of the physical qubits and gates of a program, and the fraction of the signal that survives."""
     helpers = program["helpers"]
     rows = [
         ("physical qubits", ", ".join(map(str, program["qubits"]))),
@@ -101,11 +97,7 @@ def _broken(gates: Sequence[str]) -> str:
 
 
 def savings_table(savings: Sequence[Mapping[str, Any]]) -> FittedTable:
-    """Return a table of changes and the QPU seconds that each saves in the run.
-
-    Args:
-        savings: Records of the savings.
-    """
+    """Return a table of changes and the QPU seconds that each saves in the run."""
     table = FittedTable("what would make it cheaper, each alone")
     table.add_column("saves", justify="right")
     table.add_column("change")

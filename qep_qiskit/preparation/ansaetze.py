@@ -67,10 +67,6 @@ class Ansatz(Protocol):
 def program_of(ansatz: Ansatz, groups: tuple[CommutingGroup, ...]) -> LayerProgram:
     """Return the program of an ansatz, built once and checked.
 
-    Args:
-        ansatz: The ansatz.
-        groups: The commuting groups of the Hamiltonian.
-
     Raises:
         AnsatzError: The program has no free angle, or one that is named like a coefficient of the Hamiltonian.
     """

@@ -19,12 +19,7 @@ from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamil
 
 
 def family_of(part: Component, family: HamiltonianFamily) -> HamiltonianFamily:
-    """Return the Hamiltonians of one part of a network.
-
-    Args:
-        part: The part.
-        family: The Hamiltonians of the network.
-    """
+    """Return the Hamiltonians of one part of a network."""
     return replace(family, groups=part.groups, free=family.free[:, part.terms], nudge=family.nudge[:, part.terms])
 
 

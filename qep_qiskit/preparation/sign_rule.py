@@ -40,9 +40,6 @@ class RealStrings:
     def of(cls, groups: Sequence[CommutingGroup]) -> RealStrings:
         """Return the strings of all terms.
 
-        Args:
-            groups: The groups.
-
         Raises:
             ConfigError: A term is no Pauli string, or has an odd number of Y, so that it is imaginary.
         """

@@ -17,20 +17,12 @@ _WIDTH, _SIDE = 10.0, 4.2
 
 
 def is_dense(view: NetworkView) -> bool:
-    """Return whether lines between the spins would hide each other.
-
-    Args:
-        view: Graph and weights.
-    """
+    """Return whether lines between the spins would hide each other."""
     return len(view.edges) > max(_MANY_EDGES, _EDGES_PER_SPIN * len(view.roles))
 
 
 def network_matrix(view: NetworkView, title: str) -> Figure:
     """Draw couplings as a matrix, biases and fields as lines below it, and input weights as a heat map.
-
-    Args:
-        view: Graph and weights.
-        title: Title of the figure.
 
     Returns:
         A figure outside of the global state of pyplot.

@@ -52,10 +52,6 @@ def network_picture(view: NetworkView, title: str) -> Figure:
     number is the qubit. Clamped inputs, which are numbers and not qubits, are shown below as a heat map of W. Where
     lines would hide each other, couplings are a matrix.
 
-    Args:
-        view: Graph and weights.
-        title: Title of the figure.
-
     Returns:
         A figure outside of the global state of pyplot.
     """

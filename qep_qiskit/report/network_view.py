@@ -24,11 +24,6 @@ def network_view(
 ) -> NetworkView | None:
     """Return couplings, fields and biases before and after training, for `network_picture`.
 
-    Args:
-        network: The network.
-        state: State of the training.
-        input_names: Names of the inputs.
-
     Returns:
         None for a network with other Pauli strings than ZZ, X and Z, or with inputs on other terms than Z.
     """

@@ -8,12 +8,7 @@ import jinja2
 
 
 def page_environment(package: str, folder: str) -> jinja2.Environment:
-    """Return the environment of the templates in a folder of a package; `page.css` is there in all of them.
-
-    Args:
-        package: Name of the package.
-        folder: Folder in it.
-    """
+    """Return the environment of the templates in a folder of a package; `page.css` is there in all of them."""
     places = [jinja2.PackageLoader(package, folder), jinja2.PackageLoader("qep_qiskit", "report")]
     return jinja2.Environment(
         loader=jinja2.ChoiceLoader(places),

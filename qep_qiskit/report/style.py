@@ -133,24 +133,14 @@ def figure_style() -> Iterator[None]:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure on the Agg canvas with constrained layout.
-
-    Args:
-        width: Width in inches.
-        height: Height in inches.
-    """
+    """Return an empty figure on the Agg canvas with constrained layout."""
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def wrapped_title(title: str, width: float) -> str:
-    """Return a title broken into lines.
-
-    Args:
-        title: The title.
-        width: Width of the figure in inches.
-    """
+    """Return a title broken into lines."""
     return textwrap.fill(title, max(20, int(width * 9.5)))
 
 

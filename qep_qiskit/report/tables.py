@@ -30,23 +30,13 @@ _HEADINGS = {"shots": "shots in all"}  # beside a key of the same name
 
 
 def number(row: Mapping[str, object], key: str) -> float:
-    """Return a value of a row as a float; NaN where it is missing, None or not a number.
-
-    Args:
-        row: The row.
-        key: Name of the value.
-    """
+    """Return a value of a row as a float; NaN where it is missing, None or not a number."""
     value = row.get(key)
     return float(value) if isinstance(value, int | float | np.number) else math.nan
 
 
 def grouped(rows: Iterable[Row], name: Callable[[Row], Name]) -> dict[Name, list[Row]]:
-    """Return rows by the names of their groups, both in the order of the rows.
-
-    Args:
-        rows: The rows.
-        name: Returns the name of the group of a row.
-    """
+    """Return rows by the names of their groups, both in the order of the rows."""
     found: dict[Name, list[Row]] = {}
     for row in rows:
         found.setdefault(name(row), []).append(row)

@@ -20,11 +20,6 @@ def answer_figures(folder: RunFolder, experiment: Experiment, state: TrainingSta
 
     Confusion matrix and predictions are of the test samples, or of the training samples where there are none. The map
     of two inputs is of exact states, which cost no shots; it is left out where they take long.
-
-    Args:
-        folder: Folder of the run.
-        experiment: Objects of the run.
-        state: State at the end of the run.
     """
     name, task, kept = experiment.config.name, experiment.task, folder.outputs()
     part = "test" if task.test is not None and "test" in kept else "train"

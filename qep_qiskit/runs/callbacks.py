@@ -117,11 +117,7 @@ class LastOutputs(Callback):
 
 
 def last_outputs(trainer: Trainer) -> dict[str, NDArray]:
-    """Return the outputs of the last evaluations of a trainer, as `RunFolder.outputs` does.
-
-    Args:
-        trainer: The trainer.
-    """
+    """Return the outputs of the last evaluations of a trainer, as `RunFolder.outputs` does."""
     return {} if trainer.evaluations is None else trainer.evaluations.outputs
 
 

@@ -190,12 +190,7 @@ class RunFolder:
         save_state(self.checkpoint_path, state, fingerprint)
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write a JSON file atomically.
-
-        Args:
-            name: Name of the file in the folder.
-            content: What it holds.
-        """
+        """Write a JSON file atomically."""
         write_atomically(self.path / name, (json.dumps(content, indent=1) + "\n").encode())
 
     def write_outputs(self, arrays: Mapping[str, NDArray]) -> None:
@@ -268,10 +263,6 @@ def complete_lines(path: Path) -> list[dict[str, Any]]:
 
 def held(path: Path, name: str) -> Hold:
     """Lock a folder for this process. The lock ends with the process, also if it is killed.
-
-    Args:
-        path: The folder.
-        name: Name of the file of the lock.
 
     Raises:
         FolderBusyError: Another process has locked the folder.

@@ -76,9 +76,6 @@ class RunOverview:
 def overview_of(path: str | Path) -> RunOverview:
     """Read the folder of a run.
 
-    Args:
-        path: The folder.
-
     Raises:
         RunFolderError: It is not the folder of a run, or is damaged.
     """
@@ -113,11 +110,7 @@ def _diagnostics(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def diagnostic_rows(run: RunOverview) -> list[tuple[str, str]]:
-    """Return the diagnostics of the last step, and the worst error bounds of the gradients, as names and texts.
-
-    Args:
-        run: The run.
-    """
+    """Return the diagnostics of the last step, and the worst error bounds of the gradients, as names and texts."""
     worst = {name: value for name, value in run.summary.items() if name.startswith("worst_")}
     found = {**run.diagnostics, **worst}
     names = [name for name in found if not name.endswith("_se") and isinstance(found[name], int | float)]
@@ -158,11 +151,7 @@ def differing_keys(runs: Sequence[RunOverview]) -> list[str]:
 
 
 def comparison(runs: Sequence[RunOverview]) -> tuple[list[str], list[list[str]]]:
-    """Return a table of runs: columns, and a row for each run.
-
-    Args:
-        runs: The runs.
-    """
+    """Return a table of runs: columns, and a row for each run."""
     keys = differing_keys(runs)
     numbers = [name for name in _NUMBERS if any(run.summary.get(name) is not None for run in runs)]
     numbers = [name for name in numbers if f"final_{name}" not in numbers]

@@ -53,12 +53,7 @@ class Store(Protocol):
         ...
 
     def keep(self, point: Point, rows: list[Row]) -> None:
-        """Store the rows of a point.
-
-        Args:
-            point: The point.
-            rows: Its rows.
-        """
+        """Store the rows of a point."""
         ...
 
 

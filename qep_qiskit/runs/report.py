@@ -36,11 +36,6 @@ FIGURES = {
 def write_report(folder: RunFolder, experiment: Experiment, state: TrainingState) -> FittedTable:
     """Write weights, summary, figures and page into the folder of a run.
 
-    Args:
-        folder: Folder of the run.
-        experiment: Objects of the run; its name is the title of the figures.
-        state: Training state at the end of the run.
-
     Returns:
         The summary as a table for the terminal.
     """
@@ -60,21 +55,13 @@ def write_report(folder: RunFolder, experiment: Experiment, state: TrainingState
 
 
 def write_page(folder: RunFolder) -> None:
-    """Write `index.html`, from what is in the folder of a run.
-
-    Args:
-        folder: Folder of the run.
-    """
+    """Write `index.html`, from what is in the folder of a run."""
     page = run_page([page_section(overview_of(folder.path))])
     write_atomically(folder.path / "index.html", page.encode())
 
 
 def page_section(run: RunOverview) -> RunSection:
-    """Return what a page says of a run, with the figures that are in its folder.
-
-    Args:
-        run: The run.
-    """
+    """Return what a page says of a run, with the figures that are in its folder."""
     summary = run.summary
     pictures = [
         Picture(title=title, caption=caption, png=(run.folder.path / name).read_bytes())
@@ -113,9 +100,6 @@ def _scaled_targets(task: Task) -> list[tuple[str, str]]:
 
 def logistic_baseline(task: Task) -> dict[str, Any]:
     """Return the accuracy of logistic regression on the same split, with the scaled inputs that the network gets.
-
-    Args:
-        task: Training and test samples.
 
     Returns:
         ``baseline_test_accuracy``, or ``baseline_train_accuracy`` without test samples, with its error over samples

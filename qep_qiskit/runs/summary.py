@@ -80,11 +80,7 @@ def warning_rows(summary: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def device_use(folder: RunFolder) -> dict[str, Any]:
-    """Return the jobs and QPU seconds of a run on a device, without later gradients and predictions; empty elsewhere.
-
-    Args:
-        folder: Folder of the run.
-    """
+    """Return the jobs and QPU seconds of a run on a device, without later gradients and predictions; else empty."""
     path = ledger_path(folder)
     if not path.is_file():
         return {}
@@ -102,10 +98,6 @@ def run_summary(records: Sequence[Mapping[str, Any]], state: TrainingState) -> d
 
     The minimum of many noisy losses is biased low. Compare runs by their best loss only if they have equally many
     epochs.
-
-    Args:
-        records: The metrics.
-        state: Training state at the end.
     """
     epochs = [record for record in records if record["event"] == "epoch"]
     last: Mapping[str, Any] = epochs[-1] if epochs else {}

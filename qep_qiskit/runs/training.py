@@ -31,10 +31,6 @@ def stamped_config(config: Config) -> dict[str, Any]:
 def start_run(path: Path, experiment: Experiment) -> RunFolder:
     """Create the folder of a new run.
 
-    Args:
-        path: The new folder.
-        experiment: The run.
-
     Raises:
         RunFolderError: The folder exists already, or cannot be written.
     """
@@ -72,10 +68,6 @@ def open_run(path: str | Path) -> tuple[RunFolder, Experiment]:
 def load_matching_state(folder: RunFolder, experiment: Experiment) -> TrainingState | None:
     """Return the last checkpoint of a run, checked against its objects; None if it was stopped before the first.
 
-    Args:
-        folder: Folder of the run.
-        experiment: Objects of the run.
-
     Raises:
         RunFolderError: The checkpoint is damaged or belongs to another run.
     """
@@ -100,11 +92,6 @@ def with_epochs(folder: RunFolder, experiment: Experiment, epochs: int) -> Exper
 
     A learning rate that decays does so as planned; its final value then stays. The summary of an earlier end is
     removed.
-
-    Args:
-        folder: Folder of the run.
-        experiment: Objects of the run.
-        epochs: Epochs in all.
 
     Raises:
         ConfigError: The number is out of range, or so many epochs are done already.
@@ -211,11 +198,7 @@ def ledger_path(folder: RunFolder, backend: str | None = None) -> Path:
 
 
 def other_ledger_paths(folder: RunFolder) -> list[Path]:
-    """Return the paths of the ledgers of devices other than that of the run, on which its network was measured.
-
-    Args:
-        folder: Folder of the run.
-    """
+    """Return the paths of the ledgers of devices other than that of the run, on which its network was measured."""
     return sorted(folder.path.glob("jobs_*.sqlite"))
 
 

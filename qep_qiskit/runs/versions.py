@@ -26,11 +26,7 @@ def installed_versions() -> dict[str, str | None]:
 
 
 def installed_version(package: str) -> str | None:
-    """Return the version of a package, or None if it is missing.
-
-    Args:
-        package: Name of the distribution.
-    """
+    """Return the version of a package, or None if it is missing."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
@@ -55,11 +51,7 @@ def require_no_newer(stamps: object, where: str) -> None:
 
 @contextmanager
 def naming_versions(stamps: Mapping[str, Any]) -> Iterator[None]:
-    """Add to an error over a folder which versions wrote and read it, where they differ.
-
-    Args:
-        stamps: Versions in the folder.
-    """
+    """Add to an error over a folder which versions wrote and read it, where they differ."""
     try:
         yield
     except (RunFolderError, ConfigError) as error:
@@ -72,11 +64,7 @@ def naming_versions(stamps: Mapping[str, Any]) -> Iterator[None]:
 
 
 def requirement_of(package: str) -> tuple[str, str]:
-    """Return the versions of another package that this one requires, and the extra that needs it, or empty texts.
-
-    Args:
-        package: Name of the other package.
-    """
+    """Return the versions of another package that this one requires, and the extra that needs it, or empty texts."""
     for line in metadata.requires("qep_qiskit") or ():
         found = re.match(r"([\w-]+)\s*([^;]*)(?:;.*extra == [\"'](\w+))?", line)
         if found is not None and found[1] == package:

@@ -19,22 +19,14 @@ _PAGE = "docs/reference/warnings.md says what each means"
 
 
 def quietly(work: Callable[[], Result]) -> Result:
-    """Return the result of some work, with the warnings of this package not shown.
-
-    Args:
-        work: The work.
-    """
+    """Return the result of some work, with the warnings of this package not shown."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", QepWarning)
         return work()
 
 
 def with_warnings(work: Callable[[], Row]) -> Row:
-    """Return the row of a point with its warnings, which are named once at the end of the study.
-
-    Args:
-        work: Computes the row.
-    """
+    """Return the row of a point with its warnings, which are named once at the end of the study."""
     with counting_warnings(WarningLog()) as log:
         row = quietly(work)
     return {**row, "warned": recorded(log.given)}

@@ -59,9 +59,6 @@ def save_task(path_npz: str | Path, task: Task) -> None:
 def load_task(path_npz: str | Path) -> Task:
     """Read a task that `save_task` wrote, bit for bit.
 
-    Args:
-        path_npz: Path of the file.
-
     Returns:
         The task.
 

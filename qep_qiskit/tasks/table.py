@@ -56,9 +56,6 @@ class RawTable:
     def means(self, rows: np.ndarray) -> np.ndarray:
         """Return the mean of each input over the known values of some rows, shape (num_inputs,).
 
-        Args:
-            rows: Indices of the rows.
-
         Raises:
             DataError: An input has no value in any of them.
         """

@@ -16,11 +16,7 @@ _BY_EPOCH = ("epoch", "final")
 
 
 def logged_values(record: Record) -> dict[str, float]:
-    """Return the numbers of a record, standard errors and counters included, as ``event/name``.
-
-    Args:
-        record: The record of a step, an epoch, a pilot or the final weights.
-    """
+    """Return the numbers of a record, standard errors and counters included, as ``event/name``."""
     numbers = {
         name: float(value)
         for name, value in record.items()
@@ -30,11 +26,7 @@ def logged_values(record: Record) -> dict[str, float]:
 
 
 def logged_at(record: Record) -> int:
-    """Return the epoch of the record of an epoch or of the final weights, and the step of any other.
-
-    Args:
-        record: The record.
-    """
+    """Return the epoch of the record of an epoch or of the final weights, and the step of any other."""
     place = record["epoch" if record["event"] in _BY_EPOCH else "step"]
     assert isinstance(place, int)
     return place
