@@ -42,6 +42,8 @@ class SignalBatch:
         is_nonlinear: Whether signals of a loss of a batch are far from linear within two standard errors of the
             outputs, so that the covariance of the gradient is only approximate.
         is_at_optimum: Whether all signals vanish because the loss is at its minimum.
+        size_slope: d(what a nudge was divided by)/d(signals), shape (samples, outputs), where nudges are equal;
+            otherwise None.
     """
 
     signals: NDArray[np.float64]
@@ -55,6 +57,7 @@ class SignalBatch:
     coupling: NDArray[np.float64] | None = None
     is_nonlinear: bool = False
     is_at_optimum: bool = False
+    size_slope: NDArray[np.float64] | None = None
 
     @property
     def is_noisy(self) -> bool:
@@ -80,7 +83,7 @@ class SignalBatch:
     def rows(self, rows: slice) -> SignalBatch:
         """Return the signals of some of the samples; with a loss of a batch, of whole batches."""
         names = ("signals", "slope", "covariance", "fluctuations", "output_covariance", "excitation", "coupling")
-        return take_rows(self, rows, *names)
+        return take_rows(self, rows, *names, "size_slope")
 
 
 def signal_batch(
@@ -91,6 +94,8 @@ def signal_batch(
     nudged: StateMoments,
     coefficients: NDArray,
     signals: NDArray,
+    *,
+    equal_nudges: bool,
 ) -> SignalBatch:
     """Return the error signals of the free phase.
 
@@ -102,6 +107,7 @@ def signal_batch(
         nudged: Moments of the terms in all phases, shape (samples, phases, terms).
         coefficients: Coefficients of H, shape (samples, terms).
         signals: The error signals, shape (samples, outputs).
+        equal_nudges: Whether every nudge was divided by its largest coefficient.
     """
     assert hamiltonian.output_map is not None
     assert first.outputs is not None
@@ -134,7 +140,20 @@ def signal_batch(
         coupling=coupling,
         is_nonlinear=is_nonlinear,
         is_at_optimum=cost.is_at_optimum(signals, curvature, first.outputs, targets),
+        size_slope=_size_slope(signals, matrix) if equal_nudges else None,
     )
+
+
+def _size_slope(signals: NDArray, matrix: NDArray) -> NDArray[np.float64]:
+    """d(largest coefficient of a nudge)/d(signals), shape (samples, outputs).
+
+    Args:
+        signals: Shape (samples, outputs).
+        matrix: Coefficients of the terms in the outputs, shape (outputs, terms).
+    """
+    nudge = signals @ matrix
+    largest = np.abs(nudge).argmax(axis=1)
+    return np.asarray(np.sign(nudge[np.arange(len(nudge)), largest])[:, None] * matrix[:, largest].T)
 
 
 def _is_nonlinear(cost: Cost, first: FreePhase, targets: NDArray, signals: NDArray, coupling: NDArray) -> bool:

@@ -375,7 +375,9 @@ class GradientEstimator:
         moments = plan.averaged_per_term(estimates, hamiltonian.num_terms)
         batch = None
         if first is not None and signals is not None:
-            batch = signal_batch(hamiltonian, first, targets, plan, moments, work.free, signals)
+            batch = signal_batch(
+                hamiltonian, first, targets, plan, moments, work.free, signals, equal_nudges=self.equal_nudges
+            )
         diagnostics = diagnose(
             family,
             moments,

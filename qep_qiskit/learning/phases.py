@@ -236,6 +236,7 @@ class MeasuredPhases:
         sizes = self.nudge_sizes
         if sizes is not None:
             derivative *= sizes[:, None]
+            derivative -= self._shared_with_sizes(stencil)  # the mean of a product of two noises
         if is_none(self.moments.covariance):
             return derivative, no_covariance(derivative.shape)
         covariance = np.einsum("p,sptu->stu", stencil[used] ** 2, self.moments.covariance[:, used])
@@ -247,7 +248,17 @@ class MeasuredPhases:
         """Covariance with the noise of error signals, and the uncertain part of its diagonal, if any."""
         if self.signals is None or is_none(covariance) or not self.signals.is_noisy:
             return covariance, None
-        return with_signal_noise(covariance, derivative, self.signals, self._used(stencil, covariance))
+        used = self._used(stencil, covariance)
+        return with_signal_noise(self._with_products(covariance, stencil), derivative, self.signals, used)
+
+    def _with_products(self, covariance: NDArray, stencil: NDArray) -> NDArray[np.float64]:
+        """Covariance with that of the products of noisy sizes of nudges and noisy contrasts.
+
+        With x and f two noises of covariance c, the variance of (e + x) f - c is <(e + x)^2> <f^2> + c^2. The first
+        term is the covariance at the sizes as measured.
+        """
+        shared = self._shared_with_sizes(stencil)
+        return covariance if isinstance(shared, float) else covariance + shared[:, :, None] * shared[:, None, :]
 
     def _used(self, stencil: NDArray, covariance: NDArray) -> UsedPhases:
         return UsedPhases(
@@ -256,8 +267,26 @@ class MeasuredPhases:
             mean_noise=self._mean_noise(stencil, covariance),
             free_weight=self._free_weight(stencil),
             sizes=np.ones(len(self.moments.means)) if self.nudge_sizes is None else self.nudge_sizes,
-            are_equal=self.nudge_sizes is not None,
         )
+
+    def _shared_with_sizes(self, stencil: NDArray) -> NDArray[np.float64] | float:
+        """Covariance of the sizes of nudges and the contrasts by shots of the free phase, (samples, estimates), or 0.
+
+        Half of it follows from the free shots and half from nudged ones. For noises x and f of the free shots and any
+        function g, <g f> is <g'> <x f> + <g''> <x x f> / 2 and so on. The covariance that free shots show is <x f> on
+        average and, as it rises with x, has <g'> <x f> + <g''> <x x f> as the mean of its product with g'(x); that of
+        nudged shots, which know nothing of x, has <g'> <x f>.
+        """
+        weight = self._free_weight(stencil)
+        if weight == 0.0 or self.signals is None or self.signals.size_slope is None or is_none(self.signals.covariance):
+            return 0.0
+        nudged = (stencil != 0.0) & (self.betas != 0.0)
+        ratios = self.shot_fractions[nudged] / self.shot_fractions[self.betas == 0.0]
+        others = np.einsum("p,sptu->stu", ratios / nudged.sum(), self.moments.covariance[:, nudged])
+        if self.sample_shares is not None:
+            others = others * self.sample_shares[:, None, None]
+        covariance = (self.signals.covariance + others) / 2.0
+        return weight * np.einsum("so,sot,stu->su", self.signals.size_slope, self.signals.slope, covariance)
 
     def _mean_noise(self, stencil: NDArray, covariance: NDArray) -> NDArray[np.float64]:
         """Variances of the estimates in a phase with the mean shots, shape (samples, estimates)."""
@@ -281,7 +310,8 @@ class MeasuredPhases:
             return None
         dense = np.zeros((len(derivative), self.jacobian.num_weights, self.plan.num_estimates))
         dense[:, self.jacobian.weight, self.jacobian.term] = self.jacobian.values
-        return coupled_covariance(covariance, derivative, signals, dense, self._used(stencil, covariance))
+        used = self._used(stencil, covariance)
+        return coupled_covariance(self._with_products(covariance, stencil), derivative, signals, dense, used)
 
     def _by_group(self, covariance: NDArray) -> NDArray[np.float64]:
         """Variances of the summed gradient by the shots of each group, shape (groups, weights)."""

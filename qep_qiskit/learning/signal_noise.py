@@ -52,7 +52,6 @@ class UsedPhases:
             their noise; otherwise 0.
         sizes: What the nudge of every sample was divided by, and its contrast multiplied by, shape (samples,); zero
             for one without error.
-        are_equal: Whether these are sizes of the error signals; otherwise they are ones.
     """
 
     betas: NDArray[np.float64]
@@ -60,7 +59,6 @@ class UsedPhases:
     mean_noise: NDArray[np.float64]
     free_weight: float
     sizes: NDArray[np.float64]
-    are_equal: bool
 
 
 def with_signal_noise(
@@ -187,7 +185,7 @@ def _bending(batch: SignalBatch, used: UsedPhases) -> tuple[float, NDArray[np.fl
     if not seen.any():
         return 1.0, ones
     bend = np.clip(np.divide(slope, whole, out=ones.copy(), where=seen), 0.0, 2.0)
-    return float(whole[seen].sum() / linear[seen].sum()), ones if used.are_equal else bend
+    return float(whole[seen].sum() / linear[seen].sum()), bend if batch.size_slope is None else ones
 
 
 def _gain(

@@ -52,6 +52,7 @@ def test_saturation_of_one_spin_is_exact(kind, size):
         moved=np.ones((1, 1), dtype=bool),
         excitation=Excitation(gain=shots / energy, shots=shots, shift=np.array([-2.0 * mean * signal])),
         is_free_phase=False,
+        size_slope=None if size is None else np.array([[size / signal]]),
     )
     used = UsedPhases(
         betas=betas,
@@ -59,7 +60,6 @@ def test_saturation_of_one_spin_is_exact(kind, size):
         mean_noise=np.ones((1, 1)),
         free_weight=0.0,
         sizes=np.array([size or 1.0]),
-        are_equal=size is not None,
     )
     secant, bend = _bending(batch, used)
     linear = -variance * signal / energy
