@@ -32,7 +32,7 @@ from qep_qiskit.execution.on_device import (
 from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.execution.surviving_signal import SurvivingSignal, surviving_signal
 from qep_qiskit.execution.transpilation import TranspiledProgram
-from qep_qiskit.plan.requests import Batch, Job
+from qep_qiskit.plan.jobs import Batch, Job
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,8 @@ from qep_qiskit.device.service import RemoteDevice
 from qep_qiskit.device.usage import QPU_SECONDS, Price, require_qpu_seconds
 from qep_qiskit.execution.on_device import checked_rep_delay
 from qep_qiskit.plan.circuits import DeviceCircuits, ProgramOnDevice
-from qep_qiskit.plan.requests import Job, RunRequests, record_run
+from qep_qiskit.plan.jobs import Job, RunRequests
+from qep_qiskit.plan.requests import record_run
 
 _MOST_EXECUTIONS_PER_JOB = 10_000_000
 _MOST_BYTES_PER_JOB = 50_000_000

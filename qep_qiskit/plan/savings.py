@@ -19,7 +19,8 @@ from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.shots import number
 from qep_qiskit.plan.circuits import DeviceCircuits
 from qep_qiskit.plan.estimate import cost_of, device_jobs_of, qpu_seconds_of
-from qep_qiskit.plan.requests import RunRequests, record_run
+from qep_qiskit.plan.jobs import RunRequests
+from qep_qiskit.plan.requests import record_run
 
 _SHORT_DELAY = 50e-6
 _LEAST_SECONDS = 0.05
