@@ -38,7 +38,7 @@ def test_cost_with_other_paulis_opens_groups(rng):
     found = matrix_of(hamiltonian, nudge[0]) + constants[0] * np.eye(16)
     assert np.allclose(found, operator.to_matrix(), rtol=0, atol=1e-12)
     assert len(hamiltonian.groups) > 2
-    assert hamiltonian.network_groups == (0, 1)
+    assert hamiltonian.groups_of(hamiltonian.trained_terms) == (0, 1)
     assert set(hamiltonian.cost_groups) == set(range(len(hamiltonian.groups)))
     free = matrix_of(hamiltonian, hamiltonian.free_coefficients(weights, NO_INPUTS)[0])
     assert np.allclose(free, network.hamiltonian(weights).to_matrix(), rtol=0, atol=1e-12)
@@ -64,10 +64,10 @@ def test_signals_make_the_nudging_operator(rng):
 
 def test_readout_of_an_operator_cost_is_z_of_the_outputs(rng):
     network, _ = random_network(chain(3), rng, outputs=(0, 2))
-    matrix, constants = NudgedHamiltonian(network, OperatorCost.squared_error((1,), 3)).output_map
-    rows = [matrix_of(NudgedHamiltonian(network, OperatorCost.squared_error((1,), 3)), row) for row in matrix]
+    hamiltonian = NudgedHamiltonian(network, OperatorCost.squared_error((1,), 3))
+    rows = [matrix_of(hamiltonian, row) for row in hamiltonian.output_map.matrix]
     assert np.allclose(rows, [pauli_matrix(word, 3) for word in ("Z0", "Z2")])
-    assert not constants.any()
+    assert not hamiltonian.output_map.constants.any()
 
 
 def test_output_that_no_term_reads_has_no_readout():
@@ -75,7 +75,7 @@ def test_output_that_no_term_reads_has_no_readout():
     cost = OperatorCost.from_operator(SparsePauliOp("XXI"))
     hamiltonian = NudgedHamiltonian(network, cost)
     assert hamiltonian.output_map is None
-    assert hamiltonian.measured_groups == hamiltonian.cost_groups == (1,)
+    assert hamiltonian.groups_of(hamiltonian.measured_terms) == hamiltonian.cost_groups == (1,)
 
 
 def test_jacobian_is_the_derivative_of_the_coefficients(rng):

@@ -238,7 +238,7 @@ def check_single_strings(estimator: GradientEstimator) -> None:
         )
     if not hamiltonian.cost.has_signals:
         return
-    outputs = 0 if hamiltonian.output_map is None else len(hamiltonian.output_map[0])
+    outputs = 0 if hamiltonian.output_map is None else len(hamiltonian.output_map.matrix)
     strings = hamiltonian.output_strings
     if hamiltonian.cost.couples_samples:
         raise ConfigError("cost.loss: --study size takes losses of single samples; this one is over a batch")

@@ -141,9 +141,9 @@ def _read_for(experiment: Experiment, beta: float, group: CommutingGroup) -> str
     hamiltonian = estimator.hamiltonian
     index = hamiltonian.groups.index(group)
     uses = []
-    if beta == 0.0 and hamiltonian.cost.has_signals and index in hamiltonian.measured_groups:
+    if beta == 0.0 and hamiltonian.cost.has_signals and index in hamiltonian.groups_of(hamiltonian.measured_terms):
         uses.append("outputs")
-    if beta in estimator.contrast.betas and index in hamiltonian.network_groups:
+    if beta in estimator.contrast.betas and index in hamiltonian.groups_of(hamiltonian.trained_terms):
         uses.append("gradient")
     return ", ".join(uses)
 

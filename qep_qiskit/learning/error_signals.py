@@ -112,7 +112,7 @@ def signal_batch(
     assert hamiltonian.output_map is not None
     assert first.outputs is not None
     assert first.output_covariance is not None
-    cost, matrix = hamiltonian.cost, hamiltonian.output_map[0]
+    cost, matrix = hamiltonian.cost, hamiltonian.output_map.matrix
     curvature, covariance = cost.curvature(first.outputs, targets), first.moments.covariance[:, 0]
     slope = curvature @ matrix
     fluctuations = np.zeros((len(targets), plan.num_estimates, len(matrix)))
@@ -134,7 +134,7 @@ def signal_batch(
         covariance=covariance,
         fluctuations=fluctuations,
         output_covariance=first.output_covariance,
-        moved=hamiltonian.moved_by_outputs[plan.terms],
+        moved=hamiltonian.output_map.moved[plan.terms],
         excitation=expected_excitation(hamiltonian, first, nudged, coefficients, signals),
         is_free_phase=not plan.of_entries,
         coupling=coupling,

@@ -82,11 +82,11 @@ def expected_excitation(
         coefficients: Coefficients of H, shape (samples, terms).
         signals: Error signals, shape (samples, outputs).
     """
-    anticommuting, covariance = hamiltonian.anticommuting_with_outputs, first.moments.covariance[:, 0]
-    if anticommuting is None or hamiltonian.output_map is None or is_none(covariance):
+    outputs, covariance = hamiltonian.output_map, first.moments.covariance[:, 0]
+    if outputs is None or outputs.anticommuting is None or is_none(covariance):
         return None
-    strings = hamiltonian.output_strings
-    matrix, covariance = hamiltonian.output_map[0][:, strings], covariance[:, strings[:, None], strings]
+    anticommuting, strings = outputs.anticommuting, outputs.strings
+    matrix, covariance = outputs.matrix[:, strings], covariance[:, strings[:, None], strings]
     means = np.clip(np.nan_to_num(first.moments.means[:, 0, strings]), -1.0, 1.0)
     own, diagonal = 1.0 - means**2, np.arange(len(strings))
     variance, noise = (float((one @ (matrix**2).T).sum()) for one in (own, covariance[:, diagonal, diagonal]))

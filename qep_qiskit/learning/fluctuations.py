@@ -164,9 +164,8 @@ class FluctuationEstimator(GradientEstimator):
         """Responses of terms (samples, terms), variances of gradients (samples, weights), slopes by error signals."""
         group: Any = self.measurement_plan.groups[0]
         order = self.measurement_plan.terms[self.measurement_plan.estimates[0]]
-        output_map = (
-            None if slope is None or self.hamiltonian.output_map is None else self.hamiltonian.output_map[0][:, order].T
-        )
+        outputs = None if slope is None else self.hamiltonian.output_map
+        matrix = None if outputs is None else outputs.matrix[:, order].T
         response, variances, by_signal = np.zeros_like(nudge), [], []
         for sample, cost in enumerate(nudge):
             moved = None if slope is None else slope[sample][np.ix_(order, order)]
@@ -174,8 +173,8 @@ class FluctuationEstimator(GradientEstimator):
             found, noise = _covariances(group, _shots_of(outcomes[0], sample), cost[order], moved, dense)
             response[sample, order] = -found[0] / self.temperature
             variances.append(noise / self.temperature**2)
-            if output_map is not None:
-                by_signal.append(-dense @ found[1] @ output_map / self.temperature)
+            if matrix is not None:
+                by_signal.append(-dense @ found[1] @ matrix / self.temperature)
         return response, np.array(variances), np.array(by_signal) if by_signal else None
 
     def _mean_over_samples(self, found: _Gradients, rows: NDArray[np.int64]) -> Derivative:

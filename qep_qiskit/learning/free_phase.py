@@ -172,7 +172,7 @@ def measure_free(
 
 def _output_covariance(hamiltonian: NudgedHamiltonian, covariance: NDArray) -> NDArray[np.float64]:
     assert hamiltonian.output_map is not None
-    matrix = hamiltonian.output_map[0]
+    matrix = hamiltonian.output_map.matrix
     if is_none(covariance):
         return no_covariance((len(covariance), len(matrix)))
     return np.asarray(matrix @ covariance @ matrix.T)

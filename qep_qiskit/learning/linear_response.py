@@ -94,7 +94,7 @@ class LinearResponseEstimator(GradientEstimator):
             return self.hamiltonian.nudge(targets)[:, None], np.ones((len(targets), 1))
         assert self.hamiltonian.output_map is not None
         assert outputs is not None
-        matrix = self.hamiltonian.output_map[0]
+        matrix = self.hamiltonian.output_map.matrix
         return np.broadcast_to(matrix, (len(targets), *matrix.shape)), self.hamiltonian.cost.signals(outputs, targets)
 
     def _responses(self, family: HamiltonianFamily, first: FreePhase, directions: NDArray) -> SampledResponse:

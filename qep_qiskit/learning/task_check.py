@@ -33,7 +33,7 @@ def check_task(hamiltonian: NudgedHamiltonian, task: Task) -> None:
         )
     takes = hamiltonian.cost.num_targets
     if takes is None and output_map is not None:
-        takes = len(output_map[0]) // hamiltonian.cost.copies
+        takes = len(output_map.matrix) // hamiltonian.cost.copies
     is_free = hamiltonian.cost.couples_samples and not hamiltonian.cost.decodes_classes
     if data.num_targets and takes is not None and data.num_targets != takes and not is_free:
         raise DataError(

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.checks import check_finite, real_array
 from qep_qiskit.core.errors import DataError, NetworkError
-from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.network.cost_interface import Cost
 from qep_qiskit.network.interface import Network, TermJacobian
 from qep_qiskit.network.linear_observables import matrix_of
+from qep_qiskit.network.output_map import OutputMap
 
 _ROUNDING = 1e-12
 """Rounding error where coefficients cancel, relative to the largest one."""
@@ -125,16 +125,16 @@ class NudgedHamiltonian:
     @cached_property
     def cost_groups(self) -> tuple[int, ...]:
         """Indices of the groups that contain terms of the cost or of the outputs."""
-        return self._groups_with(self.cost_terms)
+        return self.groups_of(self.cost_terms)
 
-    def _groups_with(self, terms: NDArray[np.int64]) -> tuple[int, ...]:
+    def groups_of(self, terms: NDArray[np.int64]) -> tuple[int, ...]:
         """Return the indices of the groups that contain any of the terms."""
         slices = enumerate(self.group_slices)
         return tuple(g for g, where in slices if np.any((terms >= where.start) & (terms < where.stop)))
 
     @cached_property
-    def output_map(self) -> tuple[NDArray, NDArray] | None:
-        """Outputs as linear functions of all terms: matrix (outputs, terms) and constants (outputs,).
+    def output_map(self) -> OutputMap | None:
+        """Outputs as linear functions of all terms.
 
         For a cost without outputs they are those of the network (Z of its output spins, or positions of its output
         atoms), or None where the terms do not contain them.
@@ -144,57 +144,28 @@ class NudgedHamiltonian:
             matrix, constants = own
             full = np.zeros((matrix.shape[0], self.num_terms))
             full[:, self.cost_terms] = matrix
-            return full, constants
+            return OutputMap(full, constants, self.terms)
         observables, known = self.network.output_observables, set(self.terms)
         if not observables or any(string not in known for observable in observables for string, _ in observable.terms):
             return None
-        return matrix_of(observables, self.terms)
+        return OutputMap(*matrix_of(observables, self.terms), self.terms)
 
     @cached_property
     def output_reach(self) -> NDArray[np.float64]:
         """Smallest and largest value of each output, shape (outputs, 2); infinite for positions of atoms."""
         if self.output_map is None:
             return np.zeros((0, 2))
-        matrix, constants = self.output_map
-        bounded = np.concatenate([np.full(group.num_terms, group.bounded) for group in self.groups])
-        sizes = np.abs(matrix)[:, bounded].sum(axis=1)
-        sizes[np.any(matrix[:, ~bounded] != 0.0, axis=1)] = np.inf
-        return np.stack([constants - sizes, constants + sizes], axis=1)
+        return self.output_map.reach(np.concatenate([np.full(group.num_terms, group.bounded) for group in self.groups]))
 
-    @cached_property
+    @property
     def output_strings(self) -> NDArray[np.int64]:
         """Indices of the terms that outputs consist of."""
-        if self.output_map is None:
-            return np.zeros(0, dtype=np.int64)
-        return np.flatnonzero(np.any(self.output_map[0] != 0.0, axis=0))
-
-    @cached_property
-    def anticommuting_with_outputs(self) -> NDArray[np.bool_] | None:
-        """Whether terms anticommute with the Pauli strings of the outputs, shape (strings, terms).
-
-        None where terms are not Pauli strings, or there are no outputs.
-        """
-        terms = self.terms
-        if self.output_map is None or not all(
-            isinstance(w, PauliString) and all(p != "P" for _, p in w.factors) for w in terms
-        ):
-            return None
-        return np.array([[not terms[shown].commutes_with(one) for one in terms] for shown in self.output_strings])
-
-    @cached_property
-    def moved_by_outputs(self) -> NDArray[np.bool_]:
-        """Whether terms do not commute with outputs, or may not, shape (terms, outputs)."""
-        anticommuting = self.anticommuting_with_outputs
-        assert self.output_map is not None
-        matrix = self.output_map[0]
-        if anticommuting is None:
-            return np.ones(matrix.T.shape, dtype=bool)
-        return np.asarray(((matrix[:, self.output_strings] != 0.0) @ anticommuting).T)
+        return np.zeros(0, dtype=np.int64) if self.output_map is None else self.output_map.strings
 
     @cached_property
     def responding_terms(self) -> NDArray[np.int64]:
         """Indices of the trained terms that anticommute with an output; none where terms are not Pauli strings."""
-        anticommuting = self.anticommuting_with_outputs
+        anticommuting = None if self.output_map is None else self.output_map.anticommuting
         if anticommuting is None:
             return np.zeros(0, dtype=np.int64)
         return np.intersect1d(np.flatnonzero(anticommuting.any(axis=0)), self.trained_terms)
@@ -206,18 +177,7 @@ class NudgedHamiltonian:
         """
         if self.output_map is None:
             return np.zeros_like(outputs), np.zeros(outputs.shape[1])
-        single, sizes = self._single_terms
-        means = np.divide(outputs - self.output_map[1], sizes, out=np.zeros_like(outputs), where=single)
-        return means, sizes
-
-    @cached_property
-    def _single_terms(self) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
-        """Which outputs are a + c P of one Pauli string, and c, or 0 for others; each of shape (outputs,)."""
-        assert self.output_map is not None
-        matrix = self.output_map[0]
-        pauli = np.array([isinstance(string, PauliString) for string in self.terms])
-        single = (np.count_nonzero(matrix, axis=1) == 1) & (matrix[:, pauli] != 0.0).any(axis=1)
-        return single, np.where(single, matrix.sum(axis=1), 0.0)
+        return self.output_map.means_of_single_terms(outputs)
 
     @cached_property
     def measured_terms(self) -> NDArray[np.int64]:
@@ -225,16 +185,6 @@ class NudgedHamiltonian:
         if self.output_map is None:
             return self.cost_terms
         return np.union1d(self.output_strings, self.cost_terms)
-
-    @cached_property
-    def measured_groups(self) -> tuple[int, ...]:
-        """Indices of the groups that determine the cost and the outputs of a free state."""
-        return self._groups_with(self.measured_terms)
-
-    @cached_property
-    def network_groups(self) -> tuple[int, ...]:
-        """Indices of the groups with terms that weights multiply, which a gradient needs."""
-        return self._groups_with(self.trained_terms)
 
     @cached_property
     def trained_terms(self) -> NDArray[np.int64]:
@@ -304,8 +254,7 @@ class NudgedHamiltonian:
     def outputs(self, means: NDArray) -> NDArray[np.float64]:
         """Return outputs (samples, outputs) from means (samples, terms); no columns for a network without outputs."""
         assert self.output_map is not None
-        matrix, constants = self.output_map
-        return np.asarray(means @ matrix.T + constants)
+        return np.asarray(means @ self.output_map.matrix.T + self.output_map.constants)
 
     def nudge(self, targets: NDArray, outputs: NDArray | None = None) -> NDArray:
         """Return the coefficients (samples, terms) of the nudge C that is added to H.
@@ -332,7 +281,7 @@ class NudgedHamiltonian:
         if not self.cost.has_signals:
             return self.operator_nudge(targets)[0]
         assert self.output_map is not None
-        return np.abs(self.output_map[0]).sum(axis=0, keepdims=True)
+        return np.abs(self.output_map.matrix).sum(axis=0, keepdims=True)
 
     def nudge_slope(self, targets: NDArray, outputs: NDArray | None) -> NDArray | None:
         """Return the derivative of the nudge with respect to the means, shape (samples, terms, terms), or None.
@@ -353,7 +302,7 @@ class NudgedHamiltonian:
             )
         assert self.output_map is not None
         assert outputs is not None
-        matrix = self.output_map[0]
+        matrix = self.output_map.matrix
         return np.asarray(matrix.T @ self.cost.curvature(outputs, targets) @ matrix)
 
     def operator_nudge(self, targets: NDArray) -> tuple[NDArray, NDArray]:
@@ -380,7 +329,7 @@ class NudgedHamiltonian:
             NetworkError: A coefficient is not finite.
         """
         assert self.output_map is not None
-        nudge = signals @ self.output_map[0]
+        nudge = signals @ self.output_map.matrix
         self._check_coefficients("nudge", nudge)
         return nudge
 

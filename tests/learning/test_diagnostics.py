@@ -98,7 +98,7 @@ def nudges_and_constants(hamiltonian, weights, inputs, targets, preparation):
     if isinstance(hamiltonian.cost, OperatorCost):
         nudge, constants = hamiltonian.operator_nudge(targets)
     else:
-        outputs = means @ hamiltonian.output_map[0].T + hamiltonian.output_map[1]
+        outputs = means @ hamiltonian.output_map.matrix.T + hamiltonian.output_map.constants
         nudge = hamiltonian.signal_nudge(hamiltonian.cost.loss.gradient(outputs, targets))
         constants = np.zeros(len(inputs))
     return free, nudge, constants, float((np.einsum("st,st->s", nudge, means) + constants).mean())

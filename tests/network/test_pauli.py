@@ -240,7 +240,7 @@ def test_groups_without_weights_are_not_measured_for_the_gradient():
     network = PauliNetwork.from_operators({"J": operator("Z0 Z1", 2)}, operator("-X0 - X1", 2))
     hamiltonian = NudgedHamiltonian(network, OperatorCost.from_operator(operator("Z0 Z1", 2)))
     assert len(hamiltonian.groups) == 2
-    assert [hamiltonian.groups[g].name for g in hamiltonian.network_groups] == ["Z"]
+    assert [hamiltonian.groups[g].name for g in hamiltonian.groups_of(hamiltonian.trained_terms)] == ["Z"]
     estimator = GradientEstimator(
         hamiltonian=hamiltonian, preparation=ExactPreparation(), contrast=Contrast(beta=0.1), shots=10
     )
