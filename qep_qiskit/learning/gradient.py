@@ -7,9 +7,8 @@ stages: the free phase in the groups of the outputs, whose error signals make th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, partial
 from typing import ClassVar
 
 import numpy as np
@@ -18,29 +17,22 @@ from numpy.typing import NDArray
 from qep_qiskit.core.checks import check_shots
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.learning.chosen_phases import (
-    cost_of_phases,
-    equalized,
-    unit_of_signals,
-    wanted_phases,
-    without_frozen_groups,
-)
+from qep_qiskit.learning.chosen_phases import without_frozen_groups
 from qep_qiskit.learning.contrast import Contrast
-from qep_qiskit.learning.diagnostics import diagnose
-from qep_qiskit.learning.error_signals import signal_batch
 from qep_qiskit.learning.estimator_check import (
     check_contrast,
     check_coupled_samples,
     check_shots_by_error,
     check_split_shots,
 )
-from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_outputs, measure_free
+from qep_qiskit.learning.free_phase import FreePhase, measure_free
 from qep_qiskit.learning.gradient_batch import GradientBatch
 from qep_qiskit.learning.gradient_estimate import GradientEstimate, MeasuredGradient
-from qep_qiskit.learning.measurement_plans import Grouping, gradient_plan, output_plan
-from qep_qiskit.learning.phases import MeasuredPhases, filled_in
+from qep_qiskit.learning.measurement_plans import Grouping, output_plan
+from qep_qiskit.learning.phase_measurement import PhaseWork, measured_phases
+from qep_qiskit.learning.phases import MeasuredPhases
 from qep_qiskit.learning.replicates import Replication
-from qep_qiskit.learning.shots import Shots, each, is_split, per_group, per_state, shares_by_size
+from qep_qiskit.learning.shots import Shots, each, is_split, per_group
 from qep_qiskit.measurement import (
     Calibrations,
     Extrapolation,
@@ -48,38 +40,12 @@ from qep_qiskit.measurement import (
     MeasurementPlan,
     ReadoutMitigation,
     Result,
-    ShotsOfGroup,
-    StateMoments,
     extrapolated,
-    measure,
     mitigated,
 )
 from qep_qiskit.network import TermJacobian
 from qep_qiskit.network.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import (
-    HamiltonianFamily,
-    Preparation,
-    PreparationResult,
-    WarmStart,
-    WarmStartArrays,
-    prepared,
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Work:
-    """A batch of samples to measure, with its nudges and warm start."""
-
-    free: NDArray[np.float64]
-    jacobian: TermJacobian
-    targets: NDArray[np.float64]
-    betas: NDArray[np.float64]
-    shot_fractions: NDArray[np.float64]
-    start: WarmStart
-    key: RequestKey
-    quiet: bool
-    in_units_of_signals: bool
-    known_free: FreePhase | None
+from qep_qiskit.preparation import Preparation, WarmStart, WarmStartArrays
 
 
 @short_repr
@@ -272,7 +238,7 @@ class GradientEstimator:
             Measurement coroutine that gives the phases.
         """
         self.hamiltonian.check_samples(inputs, targets)
-        work = _Work(
+        work = PhaseWork(
             free=self.hamiltonian.free_coefficients(weights, inputs),
             jacobian=self.jacobian(weights, inputs),
             targets=self.hamiltonian.targets_of(inputs, targets),
@@ -284,7 +250,7 @@ class GradientEstimator:
             in_units_of_signals=in_units_of_signals,
             known_free=free,
         )
-        return self.without_errors(self._measured(work), calibrations)
+        return self.without_errors(measured_phases(self, work), calibrations)
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
         """Return the derivatives of the coefficients by the weights whose gradient is measured.
@@ -340,102 +306,3 @@ class GradientEstimator:
             calibrations: Valid readout calibrations by name; new ones are added in place.
         """
         return mitigated(extrapolated(work, self.extrapolation), self.mitigation, calibrations)
-
-    def _measured(self, work: _Work) -> MeasurementCoroutine[MeasuredPhases]:
-        """Measure the free phase where its error signals make the nudge, and then all phases in one request."""
-        hamiltonian, targets, key, start = self.hamiltonian, work.targets, work.key, work.start
-        plan = gradient_plan(hamiltonian, self.grouping, work.jacobian)
-        first, free_cost, signals = None, None, None
-        if hamiltonian.cost.has_signals:
-            sizes = np.abs(work.betas[work.betas != 0.0])
-            finest = float(sizes.min()) if 0.0 in work.betas and sizes.size else None
-            first = work.known_free
-            if first is None:
-                first = yield from self.free_phase(work.free, None, key, start.arrays, finest=finest)
-            assert first.outputs is not None
-            assert first.output_covariance is not None
-            free_cost = cache(partial(cost_of_outputs, hamiltonian, first.outputs, first.output_covariance, targets))
-            key = replace(key, stage=key.stage + 1)
-            start = WarmStart(
-                free=first.prepared_states.free, arrays={**start.arrays, **first.prepared_states.warm_start}
-            )
-            signals = hamiltonian.cost.signals(first.outputs, targets)
-            nudge, constants = hamiltonian.signal_nudge(signals), None
-        else:
-            nudge, constants = hamiltonian.operator_nudge(targets)
-        betas, fractions = self._betas_and_shots(work, nudge)
-        nudge, sizes = equalized(nudge) if self.equal_nudges else (nudge, None)
-        shares = shares_by_size(sizes) if self.shots_by_error and sizes is not None else None
-        wanted = wanted_phases(hamiltonian, plan, work.jacobian, betas, work.betas)
-        family = HamiltonianFamily(groups=hamiltonian.groups, free=work.free, nudge=nudge, betas=betas, key=key)
-        shots = per_state(per_group(self.shots, len(plan.groups)), fractions, shares)
-        estimates, prepared_states = yield from self._measure(plan, family, wanted, start, shots, free_cost)
-        if first is not None and not plan.of_entries:
-            estimates = filled_in(estimates, first.estimates, betas)
-        moments = plan.averaged_per_term(estimates, hamiltonian.num_terms)
-        batch = None
-        if first is not None and signals is not None:
-            batch = signal_batch(
-                hamiltonian, first, targets, plan, moments, work.free, signals, equal_nudges=self.equal_nudges
-            )
-        diagnostics = diagnose(
-            family,
-            moments,
-            prepared_states.report,
-            None if first is None else first.prepared_states.report,
-            constants=constants,
-            is_at_optimum=batch is not None and batch.is_at_optimum,
-            quiet=work.quiet,
-            shot_fractions=fractions,
-            sizes=sizes,
-        )
-        return MeasuredPhases(
-            betas=betas,
-            shot_fractions=fractions,
-            plan=plan,
-            moments=estimates,
-            jacobian=plan.jacobian(work.jacobian),
-            signals=batch,
-            cost=cost_of_phases(hamiltonian, moments, betas, targets) if free_cost is None else free_cost(),
-            outputs=None if first is None else first.outputs,
-            diagnostics=diagnostics,
-            warm_start={**(first.prepared_states.warm_start if first else {}), **prepared_states.warm_start},
-            nudge_sizes=sizes,
-            sample_shares=shares,
-        )
-
-    def _betas_and_shots(self, work: _Work, nudge: NDArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Nudges of all phases and their shots over the mean, those of the reported cost included."""
-        if self.hamiltonian.cost.has_signals:
-            in_units = work.in_units_of_signals and not self.equal_nudges  # equal nudges are in units of energy
-            unit = unit_of_signals(self.hamiltonian, nudge, work.targets) if in_units else 1.0
-            return work.betas * unit, work.shot_fractions
-        if not self.measures_free_cost or 0.0 in work.betas:
-            return work.betas, work.shot_fractions
-        free = int(np.searchsorted(work.betas, 0.0))
-        return np.insert(work.betas, free, 0.0), np.insert(work.shot_fractions, free, 1.0)
-
-    def _measure(
-        self,
-        plan: MeasurementPlan,
-        family: HamiltonianFamily,
-        wanted: dict[int, list[int]],
-        start: WarmStart,
-        shots: Sequence[ShotsOfGroup],
-        free_cost: Callable[[], CostEstimate] | None,
-    ) -> MeasurementCoroutine[tuple[StateMoments, PreparationResult]]:
-        """Prepare all phases that some group needs, and measure them; the cost is computed meanwhile."""
-        used, count = sorted({p for chosen in wanted.values() for p in chosen}), len(family.betas)
-        own = family if len(used) == count else replace(family, betas=family.betas[used])
-        prepared_states = yield from prepared(self.preparation, own, start)
-        moments = yield from measure(
-            plan,
-            prepared_states.states,
-            shape=(family.num_samples, count),
-            phases=wanted,
-            shots=shots,
-            key=family.key,
-            prepared_phases=used,
-            while_waiting=free_cost,
-        )
-        return moments, replace(prepared_states, report=prepared_states.report.expanded(used, count))
