@@ -36,7 +36,7 @@ from qep_qiskit.budget.problem import GradientProblem, Truth
 from qep_qiskit.budget.recommendation import BudgetProblem, Recommendation, for_error
 from qep_qiskit.core.errors import QepWarning
 from qep_qiskit.execution import RequestKey, VectorExecutor
-from qep_qiskit.learning import Contrast, GradientEstimator, ShotSchedule
+from qep_qiskit.learning import Contrast, GradientBatch, GradientEstimator, ShotSchedule
 from qep_qiskit.learning.bias_fit import MeasuredContrasts
 from qep_qiskit.learning.shot_schedule import batches_per_group
 from qep_qiskit.measurement import run_measurements
@@ -355,15 +355,8 @@ def autos(case: Case) -> list[dict[str, Any]]:
     rows = []
     for name in CONTRASTS:
         policy, estimator = ShotSchedule(auto_beta=True), case.estimator(name, shots)
-        work = policy.run_pilot(
-            policy.start(estimator),
-            estimator,
-            weights,
-            NO_INPUTS,
-            targets,
-            RequestKey("pilot", 0),
-            trainable=case.problem.trainable,
-        )
+        batch = GradientBatch(weights=weights, inputs=NO_INPUTS, targets=targets, key=RequestKey("pilot", 0))
+        work = policy.run_pilot(policy.start(estimator), estimator, batch, case.problem.trainable)
         (step_shots, _), usage = run_measurements(work, case.problem.executor)
         each = np.array([shots, shots])
         auto, *fixed = case.errors(name, np.array([abs(step_shots.beta), *FIXED]), each).tolist()

@@ -20,7 +20,7 @@ from qep_qiskit.config import Experiment
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.warning_log import WarningLog, counting_warnings
 from qep_qiskit.execution import RequestKey
-from qep_qiskit.learning import GradientEstimate
+from qep_qiskit.learning import GradientBatch, GradientEstimate
 from qep_qiskit.learning.gradient_monitor import check_estimate
 from qep_qiskit.learning.replicates import ScatterTally
 from qep_qiskit.measurement import Usage, run_measurements
@@ -96,15 +96,9 @@ def _with_pilot(experiment: Experiment, weights: NDArray, sample: Dataset) -> tu
     policy, estimator = experiment.policy, experiment.estimator
     if not policy.uses_pilots or experiment.step_shots is not None:
         return experiment, Usage()
-    work = policy.run_pilot(
-        policy.start(estimator),
-        estimator,
-        weights,
-        sample.inputs,
-        sample.targets,
-        RequestKey("pilot", 0),
-        trainable=experiment.network.layout.trainable(),
-    )
+    key, trainable = RequestKey("pilot", 0), experiment.network.layout.trainable()
+    batch = GradientBatch(weights=weights, inputs=sample.inputs, targets=sample.targets, key=key)
+    work = policy.run_pilot(policy.start(estimator), estimator, batch, trainable)
     (step_shots, _), usage = run_measurements(work, experiment.executor)
     return replace(experiment, estimator=step_shots.applied(estimator), step_shots=step_shots), usage
 

@@ -28,8 +28,8 @@ from qep_qiskit.learning.estimator_check import (
 from qep_qiskit.learning.free_phase import FreePhase, measure_free
 from qep_qiskit.learning.gradient_batch import GradientBatch
 from qep_qiskit.learning.gradient_estimate import GradientEstimate, MeasuredGradient
-from qep_qiskit.learning.measurement_plans import Grouping, output_plan
-from qep_qiskit.learning.phase_measurement import PhaseWork, measured_phases
+from qep_qiskit.learning.measurement_plans import Grouping, gradient_plan, output_plan
+from qep_qiskit.learning.phase_measurement import PhaseMeasurement
 from qep_qiskit.learning.phases import MeasuredPhases
 from qep_qiskit.learning.replicates import Replication
 from qep_qiskit.learning.shots import Shots, each, is_split, per_group
@@ -238,9 +238,20 @@ class GradientEstimator:
             Measurement coroutine that gives the phases.
         """
         self.hamiltonian.check_samples(inputs, targets)
-        work = PhaseWork(
-            free=self.hamiltonian.free_coefficients(weights, inputs),
-            jacobian=self.jacobian(weights, inputs),
+        free_coefficients = self.hamiltonian.free_coefficients(weights, inputs)  # checks weights and inputs
+        jacobian = self.jacobian(weights, inputs)
+        plan = gradient_plan(self.hamiltonian, self.grouping, jacobian)
+        work = PhaseMeasurement(
+            hamiltonian=self.hamiltonian,
+            preparation=self.preparation,
+            measure_free=self.free_phase,
+            plan=plan,
+            shots=per_group(self.shots, len(plan.groups)),
+            equal_nudges=self.equal_nudges,
+            shots_by_error=self.shots_by_error,
+            measures_free_cost=self.measures_free_cost,
+            free=free_coefficients,
+            jacobian=jacobian,
             targets=self.hamiltonian.targets_of(inputs, targets),
             betas=betas,
             shot_fractions=np.ones(len(betas)) if shot_fractions is None else shot_fractions,
@@ -250,7 +261,7 @@ class GradientEstimator:
             in_units_of_signals=in_units_of_signals,
             known_free=free,
         )
-        return self.without_errors(measured_phases(self, work), calibrations)
+        return self.without_errors(work.measured(), calibrations)
 
     def jacobian(self, weights: NDArray, inputs: NDArray) -> TermJacobian:
         """Return the derivatives of the coefficients by the weights whose gradient is measured.

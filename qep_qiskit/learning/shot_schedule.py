@@ -18,16 +18,15 @@ from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.json_record import JsonRecord
 from qep_qiskit.core.limits import Count, Index, NotNegative, Shots, check_limits
 from qep_qiskit.core.short_repr import short_repr
-from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning.chosen_phases import cost_phases
 from qep_qiskit.learning.contrast import Beta
 from qep_qiskit.learning.error_model import ErrorModel
 from qep_qiskit.learning.gradient import GradientEstimator
+from qep_qiskit.learning.gradient_batch import GradientBatch
 from qep_qiskit.learning.gradient_estimate import GradientEstimate
 from qep_qiskit.learning.pilot import Pilot, first_beta, measure_pilot
 from qep_qiskit.learning.shots import each, is_split, number, split
-from qep_qiskit.measurement import Calibrations, MeasurementCoroutine
-from qep_qiskit.preparation import WarmStartArrays
+from qep_qiskit.measurement import MeasurementCoroutine
 
 FEWEST_LEVELS, MOST_LEVELS = 2, 12
 """Fewest and most nudges of the first pilot."""
@@ -256,51 +255,39 @@ class ShotSchedule:
         self,
         step_shots: StepShots,
         estimator: GradientEstimator,
-        weights: NDArray,
-        inputs: NDArray,
-        targets: NDArray,
-        key: RequestKey,
-        *,
+        batch: GradientBatch,
         trainable: NDArray,
-        warm_start: WarmStartArrays | None = None,
-        calibrations: Calibrations | None = None,
     ) -> MeasurementCoroutine[tuple[StepShots, Pilot]]:
-        """Measure the pilot before epoch `key.step`.
+        """Measure the pilot before epoch `batch.key.step`.
 
         Args:
             step_shots: Current nudge and shots. Later pilots have these shots, the first `shots_factor` times as many
                 if it chooses the nudge.
             estimator: Estimator as configured.
-            weights: Shape (weights,).
-            inputs: Shape (samples, inputs).
-            targets: Shape (samples, targets).
-            key: Key of the first request.
+            batch: Weights and samples.
             trainable: Mask of the trainable weights, shape (weights,).
-            warm_start: Warm-start arrays of these samples, or None.
-            calibrations: Valid readout calibrations by name; new ones are added in place.
 
         Returns:
             Measurement coroutine that gives the new nudge and shots, and the pilot.
         """
-        first = first_beta(estimator.hamiltonian, weights, inputs, targets, equal_nudges=estimator.equal_nudges)
+        given = batch.weights, batch.inputs, batch.targets
+        first = first_beta(estimator.hamiltonian, *given, equal_nudges=estimator.equal_nudges)
         beta, levels = self.levels_of_pilot(step_shots, first)
         of_pilot = step_shots.applied(estimator)
         if self.auto_beta and step_shots.model is None and not is_split(of_pilot.shots):
             of_pilot = replace(of_pilot, shots=each(of_pilot.shots, lambda shots: self.pilot.shots_factor * shots))
         pilot = yield from measure_pilot(
             of_pilot,
-            weights,
-            inputs,
-            targets,
-            key,
+            *given,
+            batch.key,
             beta=beta,
             levels=levels,
             trainable=trainable,
-            warm_start=warm_start,
-            calibrations=calibrations,
+            warm_start=batch.warm_start,
+            calibrations=batch.calibrations,
             in_units_of_signals=step_shots.model is None and self.pilot.first_beta is None,
         )
-        return self.after_pilot(step_shots, pilot, estimator, key.step), pilot
+        return self.after_pilot(step_shots, pilot, estimator, batch.key.step), pilot
 
     def after_pilot(self, step_shots: StepShots, pilot: Pilot, estimator: GradientEstimator, epoch: int) -> StepShots:
         """Return nudge and shots after a pilot.

@@ -257,23 +257,13 @@ class Trainer:
 
     def _run_pilot(self, rows: NDArray[np.int64]) -> None:
         """Run a pilot measurement if one is due, and choose nudge and allocation of shots by it."""
-        state, batch = self.state, self.task.train.take(rows)
-        step_shots = state.step_shots
+        state, step_shots = self.state, self.state.step_shots
         if step_shots is None or not self.policy.is_due(step_shots, state.epoch):
             return
         self._stop_if_requested()
         calibrations = dict(state.calibrations)
-        work = self.policy.run_pilot(
-            step_shots,
-            self.estimator,
-            state.weights,
-            batch.inputs,
-            batch.targets,
-            RequestKey("pilot", state.epoch),
-            trainable=self._trainable,
-            warm_start={name: array[rows] for name, array in state.warm_starts.items()},
-            calibrations=calibrations,
-        )
+        batch = self._batch(rows, RequestKey("pilot", state.epoch), calibrations)
+        work = self.policy.run_pilot(step_shots, self.estimator, batch, self._trainable)
         with self._counting(state.step):
             state.step_shots, pilot = self._drive(work)
         state.calibrations = calibrations
@@ -281,18 +271,23 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_pilot(self, record)
 
-    def _step(self, rows: NDArray[np.int64]) -> None:
+    def _batch(self, rows: NDArray[np.int64], key: RequestKey, calibrations: Calibrations) -> GradientBatch:
+        """Return training samples with the current weights, and what is known of their states."""
         state, data = self.state, self.task.train
-        calibrations = dict(state.calibrations)  # a copy: the state changes only when the step is complete
-        of_step = GradientBatch(
+        return GradientBatch(
             weights=state.weights,
             inputs=data.inputs[rows],
             targets=data.targets[rows],
-            key=RequestKey("train", state.step),
+            key=key,
             warm_start={name: array[rows] for name, array in state.warm_starts.items()},
             calibrations=calibrations,
         )
-        work = self.update.estimate(self.current_estimator, of_step)
+
+    def _step(self, rows: NDArray[np.int64]) -> None:
+        state, data = self.state, self.task.train
+        calibrations = dict(state.calibrations)  # a copy: the state changes only when the step is complete
+        batch = self._batch(rows, RequestKey("train", state.step), calibrations)
+        work = self.update.estimate(self.current_estimator, batch)
         with self._counting(state.step + 1) as found, naming_step(state.step + 1):
             estimate = self._drive(work)
             check_estimate(estimate, self._layout)

@@ -323,7 +323,7 @@ def test_nothing_is_measured_for_diagnostics(kind, cost, rng, monkeypatch):
     hamiltonian, weights, batch = batch_of(cost, rng)
     options = {**batch, "shots": 50, "measures_free_cost": True}
     one, usage = estimate(hamiltonian, weights, Contrast(kind=kind, beta=0.05), **options)
-    monkeypatch.setattr("qep_qiskit.learning.gradient.diagnose", lambda *args, **options: Diagnostics())
+    monkeypatch.setattr("qep_qiskit.learning.phase_measurement.diagnose", lambda *args, **options: Diagnostics())
     other, without = estimate(hamiltonian, weights, Contrast(kind=kind, beta=0.05), **options)
     assert usage == without
     assert np.array_equal(one.gradient, other.gradient)

@@ -24,6 +24,7 @@ from qep_qiskit.core.program import lower
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution import energy_and_gradient, evolve
 from qep_qiskit.learning import Contrast
+from qep_qiskit.network import complete
 from qep_qiskit.preparation import (
     AdiabaticPreparation,
     FixedAnsatz,
