@@ -75,9 +75,10 @@ def _can_be_exact(experiment: Experiment) -> bool:
         return True
     hamiltonian, preparation = experiment.estimator.hamiltonian, experiment.config.preparation
     size = hamiltonian.num_qubits
-    if preparation.state_temperature is None and not hamiltonian.is_classical:
+    by_parts = preparation.state_temperature is not None
+    if not by_parts and not hamiltonian.is_classical:
         by_parts = ExactPreparation(level=preparation.target_level).splits(hamiltonian.groups)
-        size = widest_component(hamiltonian.groups) if by_parts else size
+    size = widest_component(hamiltonian.groups) if by_parts else size
     return size <= _EXACT_UP_TO_SPINS
 
 

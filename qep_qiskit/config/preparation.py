@@ -108,7 +108,10 @@ class AnnealingConfig(PreparationSection):
 
 
 class ThermalConfig(PreparationSection):
-    """Gibbs states: exact, for quantum networks up to about 10 qubits and classical ones up to about 20 spins."""
+    """Gibbs states: exact, for quantum networks up to about 10 qubits and classical ones up to about 20 spins.
+
+    The numbers are those of the largest part of a network that nothing couples to the others.
+    """
 
     has_known_states: ClassVar[bool] = True
 
@@ -120,6 +123,10 @@ class ThermalConfig(PreparationSection):
     def state_temperature(self) -> float | None:
         """Temperature T, in energy."""
         return self.temperature
+
+    def splits_components(self, execution: ExecutionConfig) -> bool:
+        """Return that unconnected parts are diagonalised one by one."""
+        return True
 
     def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
         """Check that density matrices, or the probabilities of classical spins, fit in memory."""

@@ -18,6 +18,8 @@ from qep_qiskit.outcomes.bits import BitMemory, BitOutcomes
 from qep_qiskit.outcomes.drawing import draw, draw_indices
 from qep_qiskit.outcomes.states import PreparedStates
 
+_AMPLITUDES_AT_ONCE = 1 << 16
+
 
 class KnownStates(PreparedStates):
     """States of qubits whose probabilities are known."""
@@ -214,7 +216,9 @@ class MixedStates(KnownStates):
 
     def probabilities(self, group: CommutingGroup, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
         """Return probabilities summed over the levels."""
-        return np.array([_squares(self.vectors[row], group).sum(axis=0) for row in chosen])
+        count = max(1, _AMPLITUDES_AT_ONCE // self.vectors[0].size)
+        blocks = [chosen[start : start + count] for start in range(0, len(chosen), count)]
+        return np.concatenate([_squares(self.vectors[rows], group).sum(axis=1) for rows in blocks])
 
 
 @short_repr

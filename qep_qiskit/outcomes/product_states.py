@@ -17,7 +17,7 @@ from qep_qiskit.core.transforms import walsh_hadamard
 from qep_qiskit.outcomes.bits import BitMemory
 from qep_qiskit.outcomes.checks import num_bytes_of
 from qep_qiskit.outcomes.interface import ExactMeans, Outcomes
-from qep_qiskit.outcomes.known_states import VectorStates
+from qep_qiskit.outcomes.known_states import KnownStates, VectorStates
 from qep_qiskit.outcomes.matrix_product import local_basis_of
 from qep_qiskit.outcomes.states import PreparedStates
 
@@ -43,7 +43,7 @@ class ProductStates(PreparedStates):
 
     per_state: ClassVar[tuple[str, ...]] = ("parts",)
 
-    parts: tuple[VectorStates, ...]
+    parts: tuple[KnownStates, ...]
     qubits: tuple[tuple[int, ...], ...]
 
     @property
@@ -57,18 +57,8 @@ class ProductStates(PreparedStates):
         return sum(map(len, self.qubits))
 
     @property
-    def energies(self) -> NDArray[np.float64]:
-        """Return the sums of the energies of the parts, shape (states,)."""
-        return np.sum([part.energies for part in self.parts], axis=0)
-
-    @property
-    def gaps(self) -> NDArray[np.float64]:
-        """Return the smallest gaps of the parts, shape (states,): the lowest excitation is one of a single part."""
-        return np.min([part.gaps for part in self.parts], axis=0)
-
-    @property
     def vectors(self) -> NDArray:
-        """Return the vectors of small registers, shape (states, 2^N), index bit k = qubit k.
+        """Return the vectors of small registers with pure states, shape (states, 2^N), index bit k = qubit k.
 
         Raises:
             ResourceError: They do not fit in memory.
@@ -76,6 +66,7 @@ class ProductStates(PreparedStates):
         require_memory(self.num_qubits, 3 * 16 * self.num_states, "the joint vector of unconnected parts")
         found = np.ones((self.num_states, 1))
         for part in self.parts:
+            assert isinstance(part, VectorStates)
             found = (part.vectors[:, :, None] * found[:, None, :]).reshape(self.num_states, -1)
         place_of = np.argsort([qubit for own in self.qubits for qubit in own])
         axes = [self.num_qubits - int(place) for place in place_of[::-1]]  # bit p of an index: the p-th axis from last

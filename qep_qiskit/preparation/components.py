@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.components import Component, components
 from qep_qiskit.core.operators import CommutingGroup
-from qep_qiskit.outcomes.known_states import VectorStates
+from qep_qiskit.outcomes.known_states import KnownStates
 from qep_qiskit.outcomes.product_states import ProductStates
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
 
@@ -29,7 +29,7 @@ def prepare_parts(
     """Prepare the parts of a network one by one, and return their products.
 
     Args:
-        prepare: Prepares states known as vectors.
+        prepare: Prepares states whose probabilities are known.
         family: The Hamiltonians of the network.
         start: Its free states are used again where they are products of the same parts.
     """
@@ -68,9 +68,9 @@ def by_parts(
 
 
 def _product(states: Sequence[object], qubits: tuple[tuple[int, ...], ...]) -> ProductStates:
-    vectors = tuple(own for own in states if isinstance(own, VectorStates))
-    assert len(vectors) == len(qubits)
-    return ProductStates(parts=vectors, qubits=qubits)
+    known = tuple(own for own in states if isinstance(own, KnownStates))
+    assert len(known) == len(qubits)
+    return ProductStates(parts=known, qubits=qubits)
 
 
 def _joined(reports: Sequence[ConvergenceReport]) -> ConvergenceReport:

@@ -6,7 +6,8 @@ states. At beta = 0 the derivative is a correlation of thermal fluctuations:
 
     d<C>/dw = -(1/T) [ int_0^1 dl <exp(l H/T) dH/dw exp(-l H/T) C> - <dH/dw><C> ]
 
-(Kubo-Mori), which is the ordinary covariance where C or dH/dw commutes with H, as in classical networks.
+(Kubo-Mori), which is the ordinary covariance where C or dH/dw commutes with H, as in classical networks. Unconnected
+parts of a network have Gibbs states of their own, whose product is that of the whole.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 import scipy.linalg
 from numpy.typing import NDArray
 
+from qep_qiskit.core.components import Component, components
 from qep_qiskit.core.groups import blocks_of
 from qep_qiskit.core.jobs import current_jobs, in_threads, one_blas_thread
 from qep_qiskit.core.limits import Positive, check_limits
@@ -27,6 +29,7 @@ from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.transforms import walsh_hadamard
 from qep_qiskit.outcomes.known_states import MixedStates, SpinEnsembles
 from qep_qiskit.preparation.classical import classical_energies
+from qep_qiskit.preparation.components import by_parts, family_of, prepare_parts
 from qep_qiskit.preparation.interface import ConvergenceReport, HamiltonianFamily, PreparationResult, WarmStart
 from qep_qiskit.preparation.spectra import dense_hamiltonians
 
@@ -40,6 +43,8 @@ _AMPLITUDES_PER_PART = 1 << 16
 @dataclass(frozen=True, slots=True)
 class ThermalPreparation:
     """Prepare Gibbs states by diagonalisation; for classical spins, by a sum over all states.
+
+    Parts of a network that nothing couples to the others are diagonalised by themselves.
 
     Args:
         temperature: Temperature T, in energy (k_B = 1).
@@ -63,6 +68,11 @@ class ThermalPreparation:
         Raises:
             ResourceError: The states do not fit in memory.
         """
+        if len(components(family.paulis)) > 1:
+            return prepare_parts(self._prepare_whole, family, start)
+        return self._prepare_whole(family, start)
+
+    def _prepare_whole(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         solve = self._classical if all(group.is_classical for group in family.paulis) else self._quantum
         states, free_energies = solve(family.paulis, family.rows())
         silent = ConvergenceReport.silent(family)
@@ -73,6 +83,12 @@ class ThermalPreparation:
     def complex_means(self, family: HamiltonianFamily, free: PreparationResult, betas: NDArray) -> NDArray:
         """Return Tr[P exp(-(H + beta C) / T)] / Z of all terms at complex nudges, shape (samples, nudges, terms)."""
         groups, rows = family.paulis, zip(family.free, family.nudge, strict=True)
+        if len(components(groups)) > 1:
+
+            def means(part: Component) -> NDArray:
+                return self.complex_means(family_of(part, family), free, betas)
+
+            return by_parts(groups, (family.num_samples, len(betas)), means)
         if all(group.is_classical for group in groups):
             return np.array([_classical_means(groups, *row, self.temperature, betas) for row in rows])
         with one_blas_thread():
@@ -94,35 +110,36 @@ class ThermalPreparation:
         matrices = _MATRICES_AT_ONCE * min(current_jobs(), len(rows)) + len(rows)
         require_memory(groups[0].num_qubits, 16 * matrices, "Gibbs states", bits_per_qubit=2)
 
-        def solved(row: NDArray) -> tuple[NDArray, float]:
-            levels, states = np.linalg.eigh(dense_hamiltonians(groups, row[None])[0])
-            weights, free_energy = _boltzmann(levels, self.temperature)
-            kept = weights > _NEGLIGIBLE
-            return (states[:, kept] * np.sqrt(weights[kept])).T, free_energy
+        def solved(some: NDArray) -> tuple[NDArray, NDArray]:
+            levels, states = np.linalg.eigh(dense_hamiltonians(groups, some))
+            weights, free_energies = _boltzmann(levels, self.temperature)
+            weights[weights <= _NEGLIGIBLE] = 0.0
+            kept = int((weights > 0.0).sum(axis=1).max())
+            return (states[:, :, :kept] * np.sqrt(weights[:, None, :kept])).swapaxes(1, 2), free_energies
 
-        vectors, free_energies = zip(*_row_by_row(solved, groups, rows), strict=True)
-        most = max(len(own) for own in vectors)
-        padded = [np.pad(own, ((0, most - len(own)), (0, 0))) for own in vectors]
-        return MixedStates(np.array(padded)), np.array(free_energies)
+        found, free_energies = zip(*_by_blocks(solved, groups, rows), strict=True)
+        most = max(own.shape[1] for own in found)
+        padded = [np.pad(own, ((0, 0), (0, most - own.shape[1]), (0, 0))) for own in found]
+        return MixedStates(np.concatenate(padded)), np.concatenate(free_energies)
 
 
-def _row_by_row(work: Callable[..., Solved], groups: Sequence[CommutingGroup], *rows: NDArray) -> list[Solved]:
-    """Return the results of some work for the rows of arrays, small ones several at a time."""
+def _by_blocks(work: Callable[..., Solved], groups: Sequence[CommutingGroup], *rows: NDArray) -> list[Solved]:
+    """Return the results of some work for blocks of rows of arrays, which hold several where matrices are small."""
     size = max(1, _AMPLITUDES_PER_PART >> (2 * groups[0].num_qubits))
 
-    def part(start: int) -> list[Solved]:
-        return [work(*row) for row in zip(*(array[start : start + size] for array in rows), strict=True)]
+    def block(start: int) -> Solved:
+        return work(*(array[start : start + size] for array in rows))
 
     with one_blas_thread():
-        return [found for some in in_threads(part, range(0, len(rows[0]), size)) for found in some]
+        return in_threads(block, range(0, len(rows[0]), size))
 
 
-def _boltzmann(levels: NDArray, temperature: float) -> tuple[NDArray[np.float64], float]:
-    """Return the probabilities of levels, and the free energy."""
-    lowest = levels.min()
+def _boltzmann(levels: NDArray, temperature: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the probabilities of levels (..., levels), and the free energies (...)."""
+    lowest = levels.min(axis=-1, keepdims=True)
     weights = np.exp((lowest - levels) / temperature)
-    total = weights.sum()
-    return weights / total, float(lowest - temperature * np.log(total))
+    total = weights.sum(axis=-1, keepdims=True)
+    return weights / total, (lowest - temperature * np.log(total))[..., 0]
 
 
 def thermal_response(
@@ -144,6 +161,12 @@ def thermal_response(
     Raises:
         ResourceError: The matrices do not fit in memory.
     """
+    if len(components(tuple(groups))) > 1:
+
+        def of_part(part: Component) -> NDArray:
+            return thermal_response(part.groups, coefficients[:, part.terms], nudges[:, part.terms], temperature)
+
+        return by_parts(groups, (len(coefficients),), of_part)
     if all(group.is_classical for group in groups):
         rows = [
             _classical_response(groups, row, nudge, temperature)
@@ -153,10 +176,10 @@ def thermal_response(
     matrices = _MATRICES_AT_ONCE * min(current_jobs(), len(coefficients))
     require_memory(groups[0].num_qubits, 16 * matrices, "thermal fluctuations", bits_per_qubit=2)
 
-    def response(row: NDArray, nudge: NDArray) -> NDArray[np.float64]:
-        return _quantum_response(groups, row, nudge, temperature)
+    def responses(some: NDArray, own: NDArray) -> NDArray[np.float64]:
+        return np.array([_quantum_response(groups, *row, temperature) for row in zip(some, own, strict=True)])
 
-    return np.array(_row_by_row(response, groups, coefficients, nudges))
+    return np.concatenate(_by_blocks(responses, groups, coefficients, nudges))
 
 
 def _classical_response(

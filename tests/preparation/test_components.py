@@ -1,5 +1,7 @@
 """Unconnected parts: their products are the states, shots and gradients of the joint vector, which is never formed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from cases import NO_INPUTS, random_network
@@ -26,7 +28,14 @@ from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes.known_states import VectorStates
 from qep_qiskit.outcomes.product_states import ProductStates
 from qep_qiskit.outcomes.states import CalibrationStates, CircuitStates
-from qep_qiskit.preparation import AdiabaticPreparation, ExactPreparation, HamiltonianFamily, WarmStart
+from qep_qiskit.preparation import (
+    AdiabaticPreparation,
+    ExactPreparation,
+    HamiltonianFamily,
+    ThermalPreparation,
+    WarmStart,
+    thermal,
+)
 
 PARTS = ((0, 3, 5), (1, 4), (2,), (6, 7))
 GRAPH = from_edges(8, [(0, 3), (3, 5), (1, 4), (6, 7)])
@@ -209,6 +218,31 @@ def test_complex_nudges_of_parts_are_those_of_the_whole(network, rows, rng):
         for own in (ExactPreparation(), ExactPreparation(solver="dense"))
     )
     assert np.allclose(found, whole, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("kind", ["quantum", "classical"])
+def test_gibbs_states_of_parts_are_those_of_the_whole(kind, rng, monkeypatch):
+    fields = {} if kind == "quantum" else {"fields": None}
+    ising, weights = random_network(GRAPH, rng, outputs=(5, 4), **fields)
+    problem, gibbs, rows = loss_problem(ising), ThermalPreparation(0.6), np.zeros((1, 0))
+    data, executor, betas = (rows, np.array([[0.4, -0.7]])), VectorExecutor(Seeds(0)), np.array([0.2, 0.2j])
+
+    def found():
+        family = HamiltonianFamily.of_free(problem.groups, problem.free_coefficients(weights, rows), KEY)
+        states = gibbs.prepare(family, WarmStart())
+        contrast = contrast_of(problem, weights, gibbs, executor).gradient
+        exact = exact_gradient(problem, weights, *data, temperature=0.6)
+        complex_means = gibbs.complex_means(replace(family, nudge=family.free), states, betas)
+        return states.states, [states.report.energies, contrast, exact.gradient, exact.cost, complex_means]
+
+    products, by_parts = found()
+    monkeypatch.setattr(thermal, "components", lambda _: ("all",))
+    joint, whole = found()
+    for own, other in zip(by_parts, whole, strict=True):
+        assert np.allclose(own, other, rtol=0, atol=1e-10)
+    group, first = problem.groups[-1], np.array([0])
+    counts = np.bincount(products.measured(group, first, 20_000, rng).bits[0, :, 0], minlength=256)
+    assert counts_p_value(counts, joint.probabilities(group, first)[0]) > LIMIT
 
 
 def test_a_cost_that_couples_parts_joins_them(network):
