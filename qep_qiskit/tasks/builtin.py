@@ -26,67 +26,6 @@ ParityBits = Annotated[int, Ge(2), Le(10)]
 MoonPoints = Annotated[int, Ge(4)]
 
 
-def xor() -> RawTable:
-    """Return the inputs (-1, -1), (-1, +1), (+1, -1), (+1, +1), labelled by their product "-1" or "+1"."""
-    return _products(2)
-
-
-def parity(num_bits: int) -> RawTable:
-    """Return all rows of `num_bits` spins, labelled by their product "-1" or "+1".
-
-    Args:
-        num_bits: The number of spins, 2..10.
-
-    Returns:
-        2^num_bits rows in the order of counting, -1 before +1, the last column fastest.
-
-    Raises:
-        ConfigError: The number of spins is out of range.
-    """
-    check_value("num_bits", num_bits, ParityBits)
-    return _products(num_bits)
-
-
-def moons(num_samples: int, noise: float, seeds: Seeds) -> RawTable:
-    """Draw two interleaved half circles in the plane, labelled "outer" and "inner" (scikit-learn's make_moons).
-
-    Args:
-        num_samples: Number of points, at least 4.
-        noise: Standard deviation of the noise of each coordinate, 0 or more.
-        seeds: Root of the random streams; the points use the stream "moons".
-
-    Returns:
-        The points with the columns x and y, shuffled.
-
-    Raises:
-        ConfigError: A number is out of range, or scikit-learn is missing.
-    """
-    check_value("num_samples", num_samples, MoonPoints)
-    check_value("noise", noise, NotNegative)
-    seed = int(seeds.generator("moons").integers(2**31))
-    points, labels = _sklearn_datasets().make_moons(num_samples, noise=noise, random_state=seed)
-    names = tuple(("outer", "inner")[label] for label in labels)
-    return RawTable(inputs=points, input_names=("x", "y"), labels=names, label_column=_LABEL_COLUMN)
-
-
-def digits() -> RawTable:
-    """Return the 1797 handwritten digits of 8 x 8 pixels of scikit-learn.
-
-    Returns:
-        Inputs 0..16 with the columns pixel_0_0 .. pixel_7_7 (row, column), labels "0" .. "9".
-
-    Raises:
-        ConfigError: scikit-learn is missing.
-    """
-    images = _sklearn_datasets().load_digits()
-    return RawTable(
-        inputs=images.data,
-        input_names=tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8)),
-        labels=tuple(str(label) for label in images.target),
-        label_column=_LABEL_COLUMN,
-    )
-
-
 def xor_task(**options: Unpack[TaskOptions]) -> Task:
     """Build the XOR task: all four samples for training, inputs not scaled by default.
 
@@ -105,7 +44,7 @@ def xor_task(**options: Unpack[TaskOptions]) -> Task:
         ((4, 2), array([ 0.8, -0.8, -0.8,  0.8]))
     """
     options.setdefault("scaling", "none")
-    return task_from_table("xor", xor(), classes=_SPIN_CLASSES, **options)
+    return task_from_table("xor", _products(2), classes=_SPIN_CLASSES, **options)
 
 
 def parity_task(num_bits: ParityBits = 3, **options: Unpack[TaskOptions]) -> Task:
@@ -125,8 +64,9 @@ def parity_task(num_bits: ParityBits = 3, **options: Unpack[TaskOptions]) -> Tas
         >>> qep.parity_task(3).train.num_samples
         8
     """
+    check_value("num_bits", num_bits, ParityBits)
     options.setdefault("scaling", "none")
-    return task_from_table("parity", parity(num_bits), classes=_SPIN_CLASSES, **options)
+    return task_from_table("parity", _products(num_bits), classes=_SPIN_CLASSES, **options)
 
 
 def moons_task(
@@ -137,7 +77,7 @@ def moons_task(
     seeds: Seeds,
     **options: Unpack[TaskOptions],
 ) -> Task:
-    """Build the two-moons task, split into training and test points.
+    """Build the task of two interleaved half circles, "outer" and "inner" (scikit-learn's make_moons).
 
     Args:
         num_samples: Number of points of both parts together, at least 2.
@@ -157,8 +97,12 @@ def moons_task(
         >>> task.train.num_samples, task.test.num_samples
         (14, 6)
     """
-    raw = moons(num_samples, noise, seeds)
-    classes = ("outer", "inner")
+    check_value("num_samples", num_samples, MoonPoints)
+    check_value("noise", noise, NotNegative)
+    classes, seed = ("outer", "inner"), int(seeds.generator("moons").integers(2**31))
+    points, labels = _sklearn_datasets().make_moons(num_samples, noise=noise, random_state=seed)
+    names = tuple(classes[label] for label in labels)
+    raw = RawTable(inputs=points, input_names=("x", "y"), labels=names, label_column=_LABEL_COLUMN)
     return task_from_table("moons", raw, classes=classes, test_fraction=test_fraction, seeds=seeds, **options)
 
 
@@ -182,7 +126,14 @@ def digits_task(*, seeds: Seeds, test_size: Index = 360, **options: Unpack[TaskO
         ((1437, 64), 10)
     """
     options.setdefault("scaling", "minmax")
-    return task_from_table("digits", digits(), test_size=test_size, seeds=seeds, **options)
+    images = _sklearn_datasets().load_digits()
+    raw = RawTable(
+        inputs=images.data,
+        input_names=tuple(f"pixel_{row}_{column}" for row in range(8) for column in range(8)),
+        labels=tuple(str(label) for label in images.target),
+        label_column=_LABEL_COLUMN,
+    )
+    return task_from_table("digits", raw, test_size=test_size, seeds=seeds, **options)
 
 
 def no_data_task(targets: Sequence[float] = (), inputs: Sequence[Sequence[float]] = ()) -> Task:

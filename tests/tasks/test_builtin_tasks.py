@@ -6,12 +6,6 @@ import pytest
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.tasks import digits_task, moons_task, no_data_task, parity_task, xor_task
-from qep_qiskit.tasks.builtin import digits, moons, parity, xor
-
-
-def test_xor():
-    assert xor().inputs.tolist() == [[-1, -1], [-1, 1], [1, -1], [1, 1]]
-    assert xor().labels == ("+1", "-1", "-1", "+1")
 
 
 @pytest.mark.parametrize("num_bits", range(2, 11))
@@ -27,7 +21,7 @@ def test_parity_is_the_product(num_bits):
 @pytest.mark.parametrize("num_bits", [0, 1, 11])
 def test_parity_of_too_few_or_too_many(num_bits):
     with pytest.raises(ConfigError, match=r"num_bits: expected at (least 2|most 10)"):
-        parity(num_bits)
+        parity_task(num_bits)
 
 
 def test_xor_task():
@@ -35,26 +29,31 @@ def test_xor_task():
     assert task.test is None
     assert task.train.num_samples == 4
     assert task.train.targets[:, 0].tolist() == [0.8, -0.8, -0.8, 0.8]
-    assert np.array_equal(task.train.inputs, xor().inputs)
+    assert task.train.inputs.tolist() == [[-1, -1], [-1, 1], [1, -1], [1, 1]]
+    assert [task.train.classes[label] for label in task.train.labels] == ["+1", "-1", "-1", "+1"]
     assert xor_task(input_scale=0.5).train.inputs[0].tolist() == [-0.5, -0.5]
     assert xor_task(num_targets=2).train.targets[0].tolist() == [-0.8, 0.8]
 
 
+def moons(num_samples, noise, seed):
+    return moons_task(num_samples, noise, test_fraction=0.0, scaling="none", seeds=Seeds(seed)).train
+
+
 def test_moons():
     pytest.importorskip("sklearn")
-    first, again, other = (moons(60, 0.1, Seeds(seed)) for seed in (1, 1, 2))
+    first, again, other = (moons(60, 0.1, seed) for seed in (1, 1, 2))
     assert np.array_equal(first.inputs, again.inputs)
-    assert first.labels == again.labels
+    assert np.array_equal(first.labels, again.labels)
     assert not np.array_equal(first.inputs, other.inputs)
-    assert sorted(first.labels) == ["inner"] * 30 + ["outer"] * 30
+    assert np.bincount(first.labels).tolist() == [30, 30]
 
 
 def test_moons_without_noise_lie_on_the_circles():
     pytest.importorskip("sklearn")
-    raw = moons(40, 0.0, Seeds(0))
-    outer = np.array([label == "outer" for label in raw.labels])
-    assert np.allclose(np.hypot(*raw.inputs[outer].T), 1)
-    assert np.allclose(np.hypot(*(raw.inputs[~outer] - [1, 0.5]).T), 1)
+    samples = moons(40, 0.0, 0)
+    outer = np.array(samples.labels) == samples.classes.index("outer")
+    assert np.allclose(np.hypot(*samples.inputs[outer].T), 1)
+    assert np.allclose(np.hypot(*(samples.inputs[~outer] - [1, 0.5]).T), 1)
 
 
 def test_moons_task():
@@ -72,17 +71,17 @@ def test_moons_task():
 )
 def test_moons_out_of_range(num_samples, noise, word):
     with pytest.raises(ConfigError, match=f"{word}: expected"):
-        moons(num_samples, noise, Seeds(0))
+        moons(num_samples, noise, 0)
 
 
 def test_digits():
     pytest.importorskip("sklearn")
-    raw = digits()
-    assert raw.inputs.shape == (1797, 64)
-    assert (raw.inputs.min(), raw.inputs.max()) == (0, 16)
-    assert raw.input_names[:2] == ("pixel_0_0", "pixel_0_1")
-    assert raw.input_names[-1] == "pixel_7_7"
-    assert raw.labels[:3] == ("0", "1", "2")
+    samples = digits_task(seeds=Seeds(0), test_size=0, scaling="none").train
+    assert samples.inputs.shape == (1797, 64)
+    assert (samples.inputs.min(), samples.inputs.max()) == (0, 16)
+    assert samples.input_names[:2] == ("pixel_0_0", "pixel_0_1")
+    assert samples.input_names[-1] == "pixel_7_7"
+    assert samples.labels[:3].tolist() == [0, 1, 2]
 
 
 def test_digits_task():
@@ -98,9 +97,9 @@ def test_digits_task():
 
 def test_missing_scikit_learn(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    for build in (lambda: moons(10, 0.1, Seeds(0)), digits):
+    for build in (moons_task, digits_task):
         with pytest.raises(ConfigError, match=r"install with pip install 'qep_qiskit\[datasets\]'"):
-            build()
+            build(seeds=Seeds(0))
 
 
 def test_no_data():
