@@ -145,3 +145,9 @@ def run_program(program, parameters):
         angle = offset + (scale * parameters[source] if source >= 0 else 0.0)
         state = expm(-1j * angle * pauli_matrix(str(word), num_qubits)) @ state
     return state
+
+
+def is_right_canonical(state):
+    """Whether the tensors of a matrix product state are right-canonical, and it is normalised."""
+    matrices = [tensor.reshape(len(tensor), -1) for tensor in state.tensors]
+    return all(np.abs(one @ one.conj().T - np.eye(len(one))).max() < 1e-9 for one in matrices)

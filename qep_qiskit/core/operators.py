@@ -90,10 +90,6 @@ class Basis(ABC):
         """Return the mask that V maps a Pauli string to, or None where the string is not diagonal in this basis."""
         return string.mask if string == self.string(string.mask) else None
 
-    def contains(self, string: PauliString) -> bool:
-        """Return whether a Pauli string is diagonal in this basis."""
-        return self.mask_of(string) is not None
-
     def operator(self, masks: Sequence[int], coefficients: Sequence[float]) -> SparsePauliOp:
         """Return the sum of terms with coefficients, in the computational basis.
 

@@ -23,7 +23,6 @@ from qep_qiskit.core.operators import CommutingGroup, LocalBasis
 from qep_qiskit.core.short_repr import short_repr
 
 _ENTRIES_AT_ONCE = 1 << 22
-_NORM_TOLERANCE = 1e-8
 
 
 @short_repr
@@ -102,20 +101,6 @@ class MatrixProductState:
     def bond_dimensions(self) -> tuple[int, ...]:
         """Return the bond dimensions between the sites, N - 1 in number."""
         return tuple(tensor.shape[0] for tensor in self.tensors[1:])
-
-    def require_normalised(self, name: str) -> None:
-        """Check that the tensors are right-canonical and the state is normalised.
-
-        Args:
-            name: What the state is of, for the message.
-
-        Raises:
-            ResultError: They are not.
-        """
-        for site, tensor in enumerate(self.tensors):
-            matrix = tensor.reshape(len(tensor), -1)
-            if not np.abs(matrix @ matrix.conj().T - np.eye(len(matrix))).max() < _NORM_TOLERANCE:
-                raise ResultError(f"{name}: expected a right-canonical matrix product state, site {site} is not")
 
     def means(self, group: CommutingGroup) -> NDArray[np.float64]:
         """Return exact means of all terms of a group, shape (terms,).

@@ -8,6 +8,7 @@ from cases import GRAPHS, NO_INPUTS, random_network
 from chi_square import LIMIT, counts_p_value
 from gaussian import ramped_means
 from qiskit.quantum_info import SparsePauliOp
+from reference import is_right_canonical
 from warned import warns
 
 from qep_qiskit.cli import main
@@ -53,7 +54,7 @@ def ramped(graph, rng, ramp=RAMP):
 def assert_same_states(program, rows):
     vectors = evolve(program, rows)
     for state, vector in zip(evolve_as_matrix_products(program, rows, FULL), vectors, strict=True):
-        state.require_normalised("test")
+        assert is_right_canonical(state)
         found = state.vector()
         assert np.abs(found * np.exp(-1j * np.angle(np.vdot(vector, found))) - vector).max() < 1e-8
         assert state.discarded < 1e-12
