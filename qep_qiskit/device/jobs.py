@@ -122,16 +122,13 @@ def cancel_jobs(ledger: JobLedger, device: RemoteDevice, retries: RetryPolicy | 
             yield _cancelled(ledger, retrying, entry)
 
 
-def cancel_lost_jobs(
-    ledger: JobLedger, device: RemoteDevice, run: str | None, retries: RetryPolicy | None = None
-) -> Iterator[tuple[str, str]]:
+def cancel_lost_jobs(ledger: JobLedger, device: RemoteDevice, run: str | None) -> Iterator[tuple[str, str]]:
     """Cancel the waiting jobs of a run that its ledger does not know, because it was deleted or is an older copy.
 
     Args:
         ledger: Ledger of the run.
         device: The device of the jobs.
         run: Id of the run, or None without one: nothing is looked for.
-        retries: Retry policy; None for the default.
 
     Returns:
         Id and state of every such job that was waiting: ``"cancelled"``, or ``"done"`` where it finished first.
@@ -139,7 +136,7 @@ def cancel_lost_jobs(
     Raises:
         DeviceError: The service does not answer, or refuses.
     """
-    retrying = RetryingDevice(device, retries or RetryPolicy())
+    retrying = RetryingDevice(device, RetryPolicy())
     return LostJobs(ledger, retrying, run if device.lists_jobs else None).cancelled()
 
 

@@ -38,7 +38,6 @@ class RetryPolicy:
         longest_pause: Longest pause between two queries.
         without_answer: Longest time without an answer of the service.
         wait: Longest time until a job is finished, or None without a limit.
-        sendings: Largest number of submissions of a job that has not arrived.
     """
 
     settling: float = 30.0
@@ -46,7 +45,6 @@ class RetryPolicy:
     longest_pause: float = 60.0
     without_answer: float = 1800.0
     wait: float | None = None
-    sendings: int = 3
 
     def pauses(self) -> Callable[[], float]:
         """Pauses of one wait in seconds, each 1.5 times the one before up to the longest."""

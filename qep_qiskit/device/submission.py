@@ -17,6 +17,7 @@ from qep_qiskit.device.service import BusyError, LostError, RefusedError, Remote
 from qep_qiskit.device.specification import JobSpecification
 
 _LOG = logging.getLogger(__name__)
+_SENDINGS = 3  # of a job that has not arrived
 
 
 class Submission:
@@ -45,7 +46,7 @@ class Submission:
             UnavailableError: It is busy, or the job does not arrive.
         """
         most_seconds, message = entry.description.options["max_execution_time"], ""
-        for sending in range(self._retries.sendings):
+        for sending in range(_SENDINGS):
             entry = self._ledger.posting(entry) if sending else entry
             try:
                 job_id = self._post(entry, specification, most_seconds)
@@ -58,7 +59,7 @@ class Submission:
                 continue
             return self.adopted(entry, [job_id])
         raise UnavailableError(
-            f"{self._device.name}: the job did not arrive in {self._retries.sendings} attempts ({message}); it is in "
+            f"{self._device.name}: the job did not arrive in {_SENDINGS} attempts ({message}); it is in "
             "the ledger, go on later with 'qep resume'"
         )
 
