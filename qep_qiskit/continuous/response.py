@@ -15,7 +15,7 @@ from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.preparation.components import by_parts
 from qep_qiskit.preparation.exact import ExactPreparation
 from qep_qiskit.preparation.matrix_free import MatrixFree
-from qep_qiskit.preparation.spectra import apply_hamiltonian, is_real, term_expectations
+from qep_qiskit.preparation.spectra import is_real, term_expectations
 
 
 @runtime_checkable
@@ -105,7 +105,7 @@ def _response(
 ) -> NDArray:
     hamiltonian = MatrixFree.of(groups, coefficients[None])
     psi = psi if is_real(groups) else psi.astype(complex)
-    pushed = apply_hamiltonian(groups, nudge, psi)
+    pushed = MatrixFree.of(groups, nudge[None]).apply(psi[None])[0]
     right = -(pushed - np.vdot(psi, pushed) * psi)
 
     def shifted(vector: NDArray) -> NDArray:

@@ -27,7 +27,6 @@ from qep_qiskit.preparation.ising_problems import CouplerLimits as CouplerLimits
 from qep_qiskit.preparation.neural import NeuralPreparation as NeuralPreparation
 from qep_qiskit.preparation.ramp import END_CURVATURES as END_CURVATURES
 from qep_qiskit.preparation.ramp import RAMPS as RAMPS
-from qep_qiskit.preparation.spectra import apply_hamiltonian as apply_hamiltonian
 from qep_qiskit.preparation.spectra import dense_hamiltonians as dense_hamiltonians
 from qep_qiskit.preparation.spectra import term_expectations as term_expectations
 from qep_qiskit.preparation.thermal import ThermalPreparation as ThermalPreparation

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import DegenerateGroundStateWarning
+from qep_qiskit.core.groups import blocks_of
 from qep_qiskit.core.memory import require_memory
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.warning_log import warn
@@ -29,7 +29,6 @@ from qep_qiskit.preparation.interface import (
     PreparationResult,
     WarmStart,
 )
-from qep_qiskit.preparation.spectra import diagonals_of
 
 _ARRAYS_AT_ONCE = 6
 _EQUAL = 1e-9
@@ -42,7 +41,7 @@ def classical_energies(groups: Sequence[CommutingGroup], coefficients: NDArray) 
         groups: The commuting groups, all of products of Z.
         coefficients: Shape (states, terms), in energy.
     """
-    diagonals = diagonals_of(groups, coefficients)
+    diagonals = [group.diagonal(block) for group, block in blocks_of(groups, coefficients)]
     return np.asarray(sum(diagonals[1:], diagonals[0]))
 
 
@@ -77,24 +76,16 @@ class ExactSearch:
         )
 
 
-def exact_preparation(
-    groups: Sequence[CommutingGroup],
-    *,
-    level: int = 0,
-    solver: Literal["auto", "dense", "lanczos"] = "auto",
-    tolerance: float = 0.0,
-) -> Preparation:
+def exact_preparation(groups: Sequence[CommutingGroup], *, level: int = 0) -> Preparation:
     """Return the cheapest exact preparation: search where all groups are classical, otherwise diagonalisation.
 
     Args:
         groups: Groups of the Hamiltonian.
         level: Index of the eigenstate, 0 for the ground state; the search finds ground states only.
-        solver: Solver of the diagonalisation, see `ExactPreparation`.
-        tolerance: Relative tolerance of Lanczos; zero is machine precision.
     """
     if level == 0 and all(group.is_classical for group in groups):
         return ExactSearch()
-    return ExactPreparation(level=level, solver=solver, tolerance=tolerance)
+    return ExactPreparation(level=level)
 
 
 def warn_of_ties(gaps: NDArray, coefficients: NDArray) -> None:

@@ -51,27 +51,6 @@ def _columns(basis: Basis, dtype: type) -> NDArray:
 _kept_columns = lru_cache(maxsize=64)(_columns)
 
 
-def diagonals_of(groups: Sequence[CommutingGroup], coefficients: NDArray) -> list[NDArray]:
-    """Return the diagonal of every group in its own basis, each of shape (..., 2^N).
-
-    Args:
-        groups: The commuting groups.
-        coefficients: Shape (..., terms).
-    """
-    return [group.diagonal(block) for group, block in blocks_of(groups, coefficients)]
-
-
-def apply_hamiltonian(groups: Sequence[CommutingGroup], coefficients: NDArray, vector: NDArray) -> NDArray:
-    """Return H |psi> without building a matrix, shape (2^N,).
-
-    Args:
-        groups: The commuting groups.
-        coefficients: Shape (terms,).
-        vector: Shape (2^N,), the state.
-    """
-    return MatrixFree.of(groups, coefficients[None]).apply(vector[None])[0]
-
-
 def term_expectations(groups: Sequence[CommutingGroup], vectors: NDArray) -> NDArray:
     """Return exact means of all terms, shape (states, terms).
 

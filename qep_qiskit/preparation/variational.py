@@ -8,7 +8,7 @@ required accuracy, and the nudged states are reached from the free one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -174,11 +174,6 @@ class VariationalPreparation:
             return np.full(coefficients.shape[:2], self.tolerance)
         return units_of(coefficients) * (CONVERGED if self.energies == "simulated" else np.inf)
 
-    @property
-    def _effort(self) -> str:
-        """Return the option that controls the effort of the minimisation."""
-        return "preparation.max_evaluations" if self.optimizer == BFGS else "preparation.options"
-
     def _first_angles(self, program: LayerProgram, family: HamiltonianFamily, start: WarmStart) -> list[NDArray]:
         """Return initial angles: a list of arrays (samples, levels, parameters), the first one from a warm start."""
         shape = (family.num_samples, self.level + 1, program.num_parameters)
@@ -208,7 +203,9 @@ class VariationalPreparation:
         """
         levels: list[Minima] = []
         for level in range(self.level + 1):
-            problem = Problem(groups=family.paulis, coefficients=family.free, lower=_stacked(levels, starts[0][:, :0]))
+            problem = Problem(
+                groups=family.paulis, coefficients=family.free, lower=_points(levels) if levels else starts[0][:, :0]
+            )
             known = None if inverse is None else inverse[:, level]
             found = yield from minimiser.minimise(problem, starts[0][:, level], known)
             for other in starts[1:]:
@@ -233,7 +230,7 @@ class VariationalPreparation:
             problem = Problem(
                 groups=family.paulis,
                 coefficients=coefficients,
-                lower=_stacked(levels, near.points[:, None][:, :0]),
+                lower=_points(levels) if levels else near.points[:, None][:, :0],
                 nudge=nudge,
             )
             levels.append((yield from minimiser.minimise(problem, near.points, near.inverse_hessians, near.directions)))
@@ -299,8 +296,9 @@ class VariationalPreparation:
             return
         missed, checked_states = len(report.unconverged), report.residuals.size
         tolerance = self._tolerances(family).min()
+        effort = "preparation.max_evaluations" if self.optimizer == BFGS else "preparation.options"
         advice = (
-            f"the contrast is wrong by about residual / beta. Raise {self._effort}, preparation.restarts or "
+            f"the contrast is wrong by about residual / beta. Raise {effort}, preparation.restarts or "
             "preparation.tolerance, or choose another ansatz"
         )
         fault = ""
@@ -319,7 +317,7 @@ class VariationalPreparation:
         warn(UnconvergedWarning, text, detail=detail, affected=missed, of=checked_states)
 
 
-def _points(levels: tuple[Minima, ...]) -> NDArray[np.float64]:
+def _points(levels: Sequence[Minima]) -> NDArray[np.float64]:
     """Return the angles of all levels, shape (samples, levels, parameters)."""
     return np.stack([minima.points for minima in levels], axis=1)
 
@@ -375,11 +373,6 @@ def _warm_start(solved: Mapping[float, tuple[Minima, ...]]) -> dict[str, NDArray
             if beta != 0.0:
                 warm_start[_shift(beta)] = angles[beta] - angles[0.0]
     return warm_start
-
-
-def _stacked(levels: list[Minima], none: NDArray) -> NDArray:
-    """Return the angles of the levels found so far, shape (rows, levels, parameters)."""
-    return np.stack([minima.points for minima in levels], axis=1) if levels else none
 
 
 def _overlaps(free: CircuitStates, angles: NDArray) -> NDArray:

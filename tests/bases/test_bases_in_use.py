@@ -19,7 +19,8 @@ from qep_qiskit.execution.circuits import gate_values, transpile_on
 from qep_qiskit.measurement import ReadoutMitigation, measure, mitigated, run_measurements
 from qep_qiskit.outcomes.known_states import VectorStates
 from qep_qiskit.outcomes.states import CircuitStates
-from qep_qiskit.preparation.spectra import apply_hamiltonian, dense_hamiltonians
+from qep_qiskit.preparation.matrix_free import MatrixFree
+from qep_qiskit.preparation.spectra import dense_hamiltonians
 
 every_kind = pytest.mark.parametrize("kind", ["Clifford", "Fourier"])
 
@@ -86,7 +87,9 @@ def test_hamiltonian_is_the_sum_of_the_groups_operators(groups, rng):
     expected = sum(group.operator(part).to_matrix() for group, part in zip(groups, parts, strict=True))
     assert np.allclose(dense_hamiltonians(groups, coefficients[None])[0], expected, rtol=0, atol=1e-12)
     vector = rng.normal(size=16)
-    assert np.allclose(apply_hamiltonian(groups, coefficients, vector), expected @ vector, rtol=0, atol=1e-12)
+    assert np.allclose(
+        MatrixFree.of(groups, coefficients[None]).apply(vector[None])[0], expected @ vector, rtol=0, atol=1e-12
+    )
 
 
 @every_kind

@@ -17,7 +17,8 @@ from qep_qiskit.learning import Contrast
 from qep_qiskit.network import chain, complete
 from qep_qiskit.network.cost import OperatorCost
 from qep_qiskit.network.nudge import NudgedHamiltonian
-from qep_qiskit.preparation import ExactPreparation, apply_hamiltonian, dense_hamiltonians, term_expectations
+from qep_qiskit.preparation import ExactPreparation, dense_hamiltonians, term_expectations
+from qep_qiskit.preparation.matrix_free import MatrixFree
 
 INSTANCES = load_instances()
 every_instance = pytest.mark.parametrize("case", INSTANCES, ids=lambda case: case.name)
@@ -76,7 +77,9 @@ def test_dense_and_matrix_free_hamiltonians(with_y, rng):
     for row, matrix in zip(coefficients, dense, strict=True):
         expected = matrix_of(groups, row)
         assert np.allclose(matrix, expected, rtol=0, atol=1e-10)
-        assert np.allclose(apply_hamiltonian(groups, row, vector), expected @ vector, rtol=0, atol=1e-10)
+        assert np.allclose(
+            MatrixFree.of(groups, row[None]).apply(vector[None])[0], expected @ vector, rtol=0, atol=1e-10
+        )
 
 
 @pytest.mark.parametrize("solver", ["dense", "lanczos"])
