@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -9,11 +10,12 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.execution import Executor, RequestKey
-from qep_qiskit.learning.free_phase import FreePhase, cost_of_outputs
+from qep_qiskit.learning.free_phase import CostEstimate, FreePhase, cost_of_outputs
 from qep_qiskit.learning.gradient import GradientEstimator
 from qep_qiskit.learning.state import EpochTally
 from qep_qiskit.measurement import Calibrations, MeasurementCoroutine, Queue, Usage, run_measurements
 from qep_qiskit.network.cost_interface import Cost
+from qep_qiskit.network.nudge import NudgedHamiltonian
 from qep_qiskit.outcomes import is_none, no_covariance
 from qep_qiskit.preparation import WarmStartArrays
 from qep_qiskit.tasks import Dataset, Task, decode
@@ -146,14 +148,8 @@ def evaluation(
             outputs.append(found.outputs)
             covariances.append(found.output_covariance)
     if as_whole:
-        # A loss of a batch takes the outputs of all samples, which only the measurement divides into requests.
         together = np.concatenate(outputs)
-        noise = np.concatenate(covariances)
-        if all(is_none(one) for one in covariances):
-            noise = no_covariance(together.shape)
-        whole = cost_of_outputs(
-            estimator.hamiltonian, together, noise, estimator.hamiltonian.targets_of(data.inputs, data.targets)
-        )
+        whole = _cost_as_a_whole(estimator.hamiltonian, together, covariances, data)
         tally.add(whole.values, whole.variances, count_correct(cost, together, data))
     # rounding can leave -1e-17 where all shots agree
     errors = [np.sqrt(np.maximum(cost.prediction_variances(one), 0.0)) for one in covariances]
@@ -163,6 +159,14 @@ def evaluation(
         tally=tally,
         warm_start={name: np.concatenate(parts) for name, parts in kept.items()},
     )
+
+
+def _cost_as_a_whole(
+    hamiltonian: NudgedHamiltonian, outputs: NDArray, covariances: Sequence[NDArray], data: Dataset
+) -> CostEstimate:
+    """Return a loss of a batch of the outputs of all samples, which only the measurement divides into requests."""
+    noise = no_covariance(outputs.shape) if all(map(is_none, covariances)) else np.concatenate(covariances)
+    return cost_of_outputs(hamiltonian, outputs, noise, hamiltonian.targets_of(data.inputs, data.targets))
 
 
 def target_errors(part: str, task: Task, data: Dataset, found: Evaluation) -> dict[str, float | None]:
