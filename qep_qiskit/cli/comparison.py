@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -82,36 +82,20 @@ def _can_be_exact(experiment: Experiment) -> bool:
     return size <= _EXACT_UP_TO_SPINS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Finer:
-    """Matrix product states with twice the bond dimension.
-
-    Args:
-        estimator: Gives the gradient of exact means.
-        executor: Runs its requests.
-        bond_dimension: Largest bond dimension of its states.
-    """
-
-    estimator: GradientEstimator
-    executor: Executor
-    bond_dimension: int
-
-
-def _finer(experiment: Experiment) -> _Finer | None:
+def _finer(experiment: Experiment) -> tuple[GradientEstimator, Executor, int] | None:
     """Return what states that are too wide to diagonalise are compared with; None where they are not, or no products.
 
-    These are the same states with larger bonds: ground states, or those of circuits.
+    These are the same states with twice the bond dimension, which comes last: ground states, or those of circuits.
     """
     if _can_be_exact(experiment):
         return None
     estimator, executor = replace(experiment.estimator, shots=None), experiment.executor
     if isinstance(estimator.preparation, DmrgPreparation):
         states = estimator.preparation.finer
-        estimator = replace(estimator, preparation=states)
-        return _Finer(estimator=estimator, executor=executor, bond_dimension=states.max_bond_dimension)
+        return replace(estimator, preparation=states), executor, states.max_bond_dimension
     if isinstance(executor, MatrixProductExecutor):
         finer = executor.finer
-        return _Finer(estimator=estimator, executor=finer, bond_dimension=finer.limits.max_bond_dimension)
+        return estimator, finer, finer.limits.max_bond_dimension
     return None
 
 
@@ -140,21 +124,22 @@ def require_exact(experiment: Experiment) -> None:
 
 
 def _compare_finer(
-    finer: _Finer,
+    finer: tuple[GradientEstimator, Executor, int],
     weights: NDArray,
     sample: Dataset,
     estimate: GradientEstimate,
     rows: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Add the contrast of matrix product states of a larger bond dimension, without shot noise, to the rows."""
-    work = finer.estimator.estimate(weights, sample.inputs, sample.targets, RequestKey("compare", 0))
-    contrast = run_measurements(work, finer.executor)[0]
+    estimator, executor, bond_dimension = finer
+    work = estimator.estimate(weights, sample.inputs, sample.targets, RequestKey("compare", 0))
+    contrast = run_measurements(work, executor)[0]
     for row, value in zip(rows, contrast.gradient, strict=True):
         error = row["standard_error"]
         row["finer_contrast"] = float(value)
         row["pull"] = (row["gradient"] - float(value)) / error if error else None
     return {
-        "finer_bond_dimension": finer.bond_dimension,
+        "finer_bond_dimension": bond_dimension,
         "finer_discarded_weight": contrast.diagnostics.discarded,
         **_distance(estimate.gradient, contrast.gradient),
     }
