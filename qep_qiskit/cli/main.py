@@ -100,7 +100,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             give_up_output()
             return 0
         except MemoryError as error:
-            tell(f"error: not enough memory ({str(error) or 'for this size'}); make it smaller")
+            tell(
+                f"error: not enough memory ({str(error) or 'for this size'}); lower the number that is this large, "
+                "as network.num_spins, preparation.steps, measurement.shots or training.batch_size"
+            )
             return 2
         except OSError as error:
             give_up_output()

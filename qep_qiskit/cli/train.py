@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 from qep_qiskit.cli.device_view import show_start
@@ -29,7 +30,9 @@ def run(options: argparse.Namespace) -> int:
     if not options.unattended:
         with states_on_cluster(options.scheduler):
             folder, experiment, device, callbacks = started(options.config, options.overrides, options.out)
-            return train_in(folder, experiment, device, callbacks)
+            # a run of an account may have spent something before it is refused
+            with nullcontext() if experiment.config.execution.names_account else folder.removed_if_refused():
+                return train_in(folder, experiment, device, callbacks)
     folder, experiment, device, callbacks = patiently(
         lambda: started(options.config, options.overrides, options.out, only_on_device="train --unattended")
     )

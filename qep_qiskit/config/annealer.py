@@ -13,8 +13,9 @@ from qep_qiskit.config.section import same_as
 from qep_qiskit.core.errors import ConfigError, NoLedgerWarning
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.preparation import AnnealerPreparation, CouplerLimits, Preparation
+from qep_qiskit.preparation.annealer import require_listing
 from qep_qiskit.preparation.ising_problems import IsingTerms
-from qep_qiskit.preparation.ocean import IsingSampler, dwave_sampler, is_offline
+from qep_qiskit.preparation.ocean import ALL_STATES, IsingSampler, dwave_sampler, is_offline
 
 _OF_SWEEPS = ("sweeps", "reheat", "hot_temperature", "cold_temperature")
 
@@ -58,6 +59,11 @@ class AnnealerConfig(PreparationSection):
     nudged_options: dict[str, Any] = Field(default={})
     """Keyword arguments of nudged samples alone, such as ``anneal_schedule`` of a reverse anneal on a device."""
 
+    def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
+        """Check that all states fit in memory where the sampler lists them."""
+        if execution.where.anneals and execution.where.device == ALL_STATES:
+            require_listing(num_qubits)
+
     def build(self, scene: PreparationScene) -> Preparation:
         """Return the preparation, after a look at what the sampler and the network have."""
         if not scene.execution.where.anneals:
@@ -77,7 +83,7 @@ class AnnealerConfig(PreparationSection):
                 "measurement.test_shots: the reads of an annealer are the shots of tests too; leave it out, or use "
                 "preparation.answer = 'lowest'"
             )
-        if self.answer == "mean" and scene.execution.where.device == "exact":
+        if self.answer == "mean" and scene.execution.where.device == ALL_STATES:
             raise ConfigError(
                 "preparation.answer: 'mean' needs a sampler that draws reads, and 'ocean:exact' lists every state "
                 "once; use 'lowest', or execution.backend = 'ocean:simulated_annealing'"
@@ -85,6 +91,9 @@ class AnnealerConfig(PreparationSection):
         limits, sampler = self.made(CouplerLimits), self._sampler(scene.execution)
         found = self.made(AnnealerPreparation, seeds=scene.seeds, sampler=sampler, limits=limits)
         found.check()
+        why = f"the sampler of execution.backend = '{scene.execution.backend}' makes no use of it"
+        self.refuse_given(found.idle_arguments(), why)
+        self.refuse_idle({"reheat": (self.reverse, "reverse = true")})
         return found
 
     def _sampler(self, execution: ExecutionConfig) -> str | IsingSampler:

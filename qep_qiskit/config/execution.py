@@ -344,4 +344,5 @@ class ExecutionConfig(Section):
             require_memory(num_qubits, 2 * 16, "a density matrix simulation", bits_per_qubit=2)
         elif self.method != "matrix_product_state" and not (self.is_remote or self.where.is_own_executor):
             size = Arithmetic(precision=self.precision).bytes_per_amplitude
-            require_memory(num_qubits, 5 * size, "a state vector simulation")
+            instead = "execution.backend = 'mps'"
+            require_memory(num_qubits, 5 * size, "a state vector simulation", instead=instead)

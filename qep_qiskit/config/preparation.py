@@ -29,6 +29,7 @@ from qep_qiskit.preparation import (
     check_level,
     exact_preparation,
 )
+from qep_qiskit.preparation.classical import require_search
 from qep_qiskit.preparation.ramp import RampShape
 
 _OF_SPINS = ("driver_field", "driver_width", "level")
@@ -56,9 +57,11 @@ class ExactConfig(PreparationSection):
         return self.solver in ("auto", "components") and self.level == 0
 
     def check_memory(self, num_qubits: int, execution: ExecutionConfig, *, is_classical: bool) -> None:
-        """Check that the vectors of Lanczos fit in memory; classical spins are searched instead."""
-        if not is_classical:
-            require_memory(num_qubits, 16 * 26, "exact preparation")
+        """Check that the vectors of Lanczos, or the energies of all states of classical spins, fit in memory."""
+        if is_classical:
+            require_search(num_qubits)
+        else:
+            require_memory(num_qubits, 16 * 26, "exact preparation", instead="preparation.kind = 'dmrg'")
 
     def build(self, scene: PreparationScene) -> Preparation:
         """Return the preparation by diagonalisation, or by a search over classical spins."""

@@ -31,7 +31,9 @@ def _physical_bytes() -> int:
     return 1024 * kilobytes.value
 
 
-def require_memory(num_qubits: int, bytes_per_amplitude: int, what: str, *, bits_per_qubit: int = 1) -> None:
+def require_memory(
+    num_qubits: int, bytes_per_amplitude: int, what: str, *, bits_per_qubit: int = 1, instead: str = ""
+) -> None:
     """Check that arrays over 2^N amplitudes fit.
 
     Args:
@@ -39,6 +41,7 @@ def require_memory(num_qubits: int, bytes_per_amplitude: int, what: str, *, bits
         bytes_per_amplitude: All arrays that live at once, in bytes per amplitude.
         what: The job, for the message.
         bits_per_qubit: Index bits per qubit: 1 for vectors, 2 for matrices.
+        instead: What has no such limit, for the message.
 
     Raises:
         ResourceError: They do not fit; the message says how many qubits would.
@@ -52,7 +55,7 @@ def require_memory(num_qubits: int, bytes_per_amplitude: int, what: str, *, bits
     fitting = max(0, (available // bytes_per_amplitude).bit_length() - 1) // bits_per_qubit
     raise ResourceError(
         f"{what} of {amount(num_qubits, 'qubit')} does not fit in memory ({available / 2**30:.1f} GiB free); "
-        f"at most {fitting} qubits would"
+        f"at most {fitting} qubits would" + (f"; use fewer, or {instead}" if instead else "")
     )
 
 

@@ -204,7 +204,10 @@ def _gain(
     precision = size**2 / noise if noise > 0.0 else 0.0
     if batch.excitation is not None:
         expected = secant * batch.excitation.gain
-        own = 1.0 / (_GAIN_WIDTH * expected) ** 2
+        width = (_GAIN_WIDTH * expected) ** 2
+        if width == 0.0:  # the gap is so large that no state responds
+            return 0.0, 0.0
+        own = 1.0 / width
         found = product / size if size > 0.0 else 0.0
         return (own * expected + precision * found) / (own + precision), 1.0 / (own + precision)
     stands_out = float((batch.signals**2).sum()) > _STANDING_OUT * float(np.einsum("soo->", batch.noise))

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from qep_qiskit.core.errors import ConfigError, ResultError
 from qep_qiskit.core.jobs import in_processes
 from qep_qiskit.core.limits import Count, Fraction, Positive, check_limits
+from qep_qiskit.core.memory import require_bytes, require_memory
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.outcomes.known_states import SpinConfigurations, SpinReads
@@ -30,11 +31,21 @@ from qep_qiskit.preparation.interface import (
     WarmStart,
 )
 from qep_qiskit.preparation.ising_problems import CouplerLimits, IsingTerms
-from qep_qiskit.preparation.ocean import IsingSampler, offline_sampler, require_ocean
+from qep_qiskit.preparation.ocean import ALL_STATES, IsingSampler, offline_sampler, require_ocean
 
 _HOT, _RATIO = 0.5, 50.0
 # Couplings and fields that one call takes: more problems beside each other save the time that a call takes by itself.
 _AT_ONCE = 16000
+_BYTES_PER_SPIN_AND_READ = 17
+# Which options of a sampler each argument sets; one is enough.
+_SETS = {
+    "reads": ("num_reads",),
+    "sweeps": ("num_sweeps",),
+    "hot_temperature": ("beta_range",),
+    "cold_temperature": ("beta_range",),
+    "reheat": ("beta_range",),
+    "reverse": ("initial_states", "initial_state"),
+}
 _SIDE_BY_SIDE = ("simulated_annealing", "path_integral", "steepest_descent")
 _LARGEST_SEED = 2**31
 # Microseconds and parts of the anneal: back to half of the transverse field, a pause, and forward again.
@@ -104,11 +115,17 @@ class AnnealerPreparation:
             if unknown is not None:
                 raise ConfigError(f"{name}: the sampler has no '{unknown}'; it takes {', '.join(sorted(known))}")
 
+    def idle_arguments(self) -> list[str]:
+        """Return the names of the arguments that the sampler makes no use of."""
+        known = _resolved(self.sampler).parameters
+        return [name for name, options in _SETS.items() if not any(option in known for option in options)]
+
     def prepare(self, family: HamiltonianFamily, start: WarmStart) -> PreparationResult:
         """Return the states that were read for all samples and phases; free states of `start` are reused.
 
         Raises:
             ConfigError: The Hamiltonian is not classical, has longer products, or is beyond the limits.
+            ResourceError: The reads do not fit in memory.
             ResultError: The sampler gives something else than reads of all spins.
         """
         terms, coefficients = IsingTerms.of(tuple(family.paulis)), family.coefficients()
@@ -164,6 +181,13 @@ class AnnealerPreparation:
             phase: ``free`` or ``nudged``.
             begin: Shape (problems, kept, N), states in which reverse anneals begin.
         """
+        if self.sampler == ALL_STATES:
+            require_listing(terms.count, len(rows))
+        else:
+            require_bytes(
+                _BYTES_PER_SPIN_AND_READ * self.reads * len(rows) * terms.count,
+                f"preparation.reads: {self.reads} reads",
+            )
         fields, couplings = self.limits.applied(*terms.split(rows))
         cold = self._cold(fields, couplings)
         size = self._side_by_side(fields.shape[1] + couplings.shape[1])
@@ -272,6 +296,22 @@ class _Call:
     cold: NDArray[np.float64]
     ratio: float
     begin: NDArray[np.int8] | None
+
+
+def require_listing(num_spins: int, problems: int = 1) -> None:
+    """Check that all states of some problems fit in memory, as the sampler ``exact`` lists them.
+
+    Args:
+        num_spins: N.
+        problems: Number of problems whose lists live at once.
+
+    Raises:
+        ResourceError: They do not fit.
+    """
+    # measured: 6 bytes of a spin and state while one problem is solved; one is kept
+    what = f"execution.backend: the list of all states that the sampler '{ALL_STATES}' makes"
+    instead = "the sampler 'simulated_annealing'"
+    require_memory(num_spins, num_spins * (8 + problems), what, instead=instead)
 
 
 def _resolved(sampler: str | IsingSampler) -> IsingSampler:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.limits import Count, Fraction, Positive, check_limits
+from qep_qiskit.core.memory import require_bytes
 from qep_qiskit.core.operators import CommutingGroup
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.core.short_repr import short_repr
@@ -74,6 +75,7 @@ class AnnealingPreparation:
 
         Raises:
             ConfigError: The Hamiltonian is not classical.
+            ResourceError: The runs do not fit in memory.
         """
         if not all(group.is_classical for group in family.paulis):
             raise ConfigError("annealing is for classical spins, and network or cost contain X or Y")
@@ -119,6 +121,9 @@ class AnnealingPreparation:
     ) -> NDArray[np.int8]:
         """Return the best of all restarts, shape (samples, phases, N), for coefficients (samples, phases, terms)."""
         shape = coefficients.shape[:2]
+        runs = shape[0] * shape[1] * self.restarts
+        # measured: the coefficients of every run three times over
+        require_bytes(3 * 8 * runs * (coefficients.shape[2] + spins.count), f"preparation.restarts: {runs} runs")
         rows = np.repeat(coefficients.reshape(-1, coefficients.shape[2]), self.restarts, axis=0)
         if begin is None:
             first = rng.choice(np.array([-1, 1], dtype=np.int8), size=(len(rows), spins.count))

@@ -45,6 +45,19 @@ def classical_energies(groups: Sequence[CommutingGroup], coefficients: NDArray) 
     return np.asarray(sum(diagonals[1:], diagonals[0]))
 
 
+def require_search(num_spins: int) -> None:
+    """Check that the energies of all states of classical spins fit in memory.
+
+    Args:
+        num_spins: N.
+
+    Raises:
+        ResourceError: They do not fit.
+    """
+    instead = "preparation.kind = 'annealing'"
+    require_memory(num_spins, 8 * _ARRAYS_AT_ONCE, "exact search among all states", instead=instead)
+
+
 @dataclass(frozen=True, slots=True)
 class ExactSearch:
     """Prepare the lowest of all 2^N states of classical spins, at any nudge."""
@@ -56,7 +69,7 @@ class ExactSearch:
             ResourceError: There are too many spins.
         """
         num_spins = family.paulis[0].num_qubits
-        require_memory(num_spins, 8 * _ARRAYS_AT_ONCE, "exact search among all states")
+        require_search(num_spins)
         shape = (family.num_samples, len(family.betas))
         lowest = np.empty(shape, dtype=np.int64)
         energies, gaps = np.empty(shape), np.empty(shape)

@@ -20,6 +20,7 @@ from qep_qiskit.core.short_repr import short_repr
 Bits = Annotated[int, Ge(2), Le(24)]
 Range = Sequence[float]
 _ROUNDING = 1e-9
+_READS_AT_ONCE = 1 << 14
 _MEANING = {
     "h_range": ("a field (bias, inputs and nudge of a spin)", "network.biases, network.inputs"),
     "j_range": ("a coupling", "network.couplings"),
@@ -94,9 +95,11 @@ class IsingTerms:
         """
         fields, couplings = self.split(rows)
         found = np.empty(spins.shape[:2])
-        for row, some in enumerate(spins):
-            products = some[:, self.pairs[0]] * some[:, self.pairs[1]]
-            found[row] = some @ fields[row] + products @ couplings[row]
+        for first in range(0, spins.shape[1], _READS_AT_ONCE):
+            part = slice(first, first + _READS_AT_ONCE)
+            for row, some in enumerate(spins[:, part]):
+                products = some[:, self.pairs[0]] * some[:, self.pairs[1]]
+                found[row, part] = some @ fields[row] + products @ couplings[row]
         return found
 
 

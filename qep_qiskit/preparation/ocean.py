@@ -15,11 +15,13 @@ from typing import Any, Protocol
 from qep_qiskit.core.errors import ConfigError, DeviceError, QepError, ResourceError, UnavailableError
 from qep_qiskit.core.limits import one_of
 
+ALL_STATES = "exact"
+"""Name of the sampler that lists all states."""
 OFFLINE = {
     "simulated_annealing": ("dwave.samplers", "SimulatedAnnealingSampler"),
     "path_integral": ("dwave.samplers", "PathIntegralAnnealingSampler"),
     "steepest_descent": ("dwave.samplers", "SteepestDescentSampler"),
-    "exact": ("dimod", "ExactSolver"),
+    ALL_STATES: ("dimod", "ExactSolver"),
 }
 """Module and class of every sampler that runs on this machine."""
 DWAVE = "dwave"

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,7 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qep_qiskit.core.amounts import amount
-from qep_qiskit.core.errors import FolderBusyError, RunFolderError
+from qep_qiskit.core.errors import FolderBusyError, QepError, RunFolderError
 from qep_qiskit.core.files import Hold, hold, make_folder, remove_leftovers, write_atomically
 from qep_qiskit.core.npz import arrays_of
 from qep_qiskit.learning.state import TrainingState, load_state, save_state
@@ -252,6 +253,16 @@ class RunFolder:
         with lock:
             remove_leftovers(self.path)
             yield
+
+    @contextmanager
+    def removed_if_refused(self) -> Iterator[None]:
+        """Remove the folder where an error comes before the first record of a run: there is nothing to go on from."""
+        try:
+            yield
+        except (QepError, MemoryError):
+            if not self.records():
+                shutil.rmtree(self.path, ignore_errors=True)
+            raise
 
 
 def complete_lines(path: Path) -> list[dict[str, Any]]:

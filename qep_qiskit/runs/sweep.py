@@ -123,7 +123,7 @@ def trained_run(point: Point, watching: Callable[[RunFolder], Sequence[Callback]
 def _trained(point: Point, watching: Callable[[RunFolder], Sequence[Callback]]) -> dict[str, Any]:
     path = Path(point["folder"])
     folder = _opened(path, point)
-    with ExitStack() as stack:
+    with folder.removed_if_refused(), ExitStack() as stack:
         _lock_with_retries(folder, stack)
         experiment = build(check_config(kept_config(folder), f"{path}/config.json"), folder.task())
         state = load_matching_state(folder, experiment)

@@ -182,6 +182,18 @@ BAD = {
     "pilots of certain spins": ((CLASSICAL, "contrast.beta='auto'"), "have no shot noise to weigh"),
     "noise": ((THERMAL, "execution.noise={readout=0.1}"), "thermal states are sampled without circuits"),
     "too many spins": (("network.num_spins=30", THERMAL), "simulating Gibbs states of 30 qubits does not fit"),
+    "too many spins of a search": (
+        (CLASSICAL, "network.num_spins=50"),
+        "exact search among all states of 50 qubits does not fit",
+    ),
+    "too many states of an annealer": (
+        (CLASSICAL, WHOLE, ANNEALER, OCEAN, "network.num_spins=50"),
+        "execution.backend: the list of all states that the sampler 'exact' makes of 50 qubits does not fit in memory",
+    ),
+    "too many runs, which the first step refuses": (
+        (CLASSICAL, WHOLE, "preparation={kind='annealing', restarts=1000000000000}"),
+        "preparation.restarts: 4000000000000 runs need",
+    ),
     "wrong kind": (
         ("network.kind='classic'",),
         "expected one of 'ising', 'classical_ising', 'pauli', 'oscillators', 'elastic', 'own', got 'classic'",
@@ -193,6 +205,31 @@ BAD = {
 def test_bad_settings_are_one_line(refused, settings, case):
     texts, message = BAD[case]
     assert message in refused("train", "exact.toml", *settings(*texts), "--out", "run")
+
+
+@pytest.mark.parametrize(
+    ("backend", "texts", "message"),
+    [
+        ("steepest_descent", ("sweeps=7",), "preparation.sweeps: the sampler of execution.backend = 'ocean:steepest_"),
+        ("steepest_descent", ("cold_temperature=1",), "preparation.cold_temperature: the sampler of"),
+        ("exact", ("reads=7",), "preparation.reads: the sampler of execution.backend = 'ocean:exact' makes no use of"),
+        ("path_integral", ("reverse=false", "reheat=0.3"), "preparation.reheat: goes with reverse = true"),
+        ("simulated_annealing", ("reads=10000000000000",), "preparation.reads: 10000000000000 reads need"),
+        ("simulated_annealing", ("h_range=[-1e-3, 1e-3]",), "preparation.h_range: a field (bias, inputs and nudge"),
+    ],
+)
+def test_keys_that_a_sampler_cannot_follow(refused, settings, backend, texts, message):
+    pytest.importorskip("dwave.samplers")
+    keys = settings(CLASSICAL, WHOLE, ANNEALER, f"execution.backend='ocean:{backend}'")
+    more = settings(*(f"preparation.{text}" for text in texts))
+    assert message in refused("train", "exact.toml", *keys, *more, "--out", "run")
+
+
+def test_refused_runs_of_a_sweep_leave_no_folder(qep, here, settings):
+    texts = settings(CLASSICAL, WHOLE, "preparation={kind='annealing', restarts=1000000000000}")
+    result = qep("sweep", "exact.toml", *texts, "--over", "seed=0,1", "--jobs", 1, "--out", "swept")
+    assert "2 of 2 points failed" in result.err
+    assert list((here / "swept" / "runs").iterdir()) == []
 
 
 def test_budget_of_fluctuations(refused, settings):

@@ -210,3 +210,11 @@ def test_terminal_is_not_needed_and_gets_no_control_codes(here, process):
     out, err = process("train", "exact.toml").communicate(timeout=60)
     assert err == ""
     assert "\x1b" not in out
+
+
+def test_weights_beyond_all_scales_train_to_the_end(qep, here, settings):
+    """Weights of 1e300 leave no excitation that signals could respond by; the gradient of it is zero, not an error."""
+    result = qep(
+        "train", "flowers.toml", "--out", "run", *settings("update.learning_rate=1e300", "measurement.shots=5")
+    )
+    assert result.code == 0, result.err
