@@ -22,11 +22,7 @@ from qep_qiskit.learning.signal_noise import UNSEEN_SHARE, UsedPhases, expected_
 
 
 def coupled_covariance(
-    covariance: NDArray,
-    derivative: NDArray,
-    batch: SignalBatch,
-    jacobian: NDArray,
-    used: UsedPhases,
+    covariance: NDArray, derivative: NDArray, batch: SignalBatch, jacobian: NDArray, used: UsedPhases
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the covariance of the summed gradient, and the part of its diagonal that is uncertain.
 

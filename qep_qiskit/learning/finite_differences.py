@@ -84,11 +84,7 @@ class _Costs:
 
 
 def finite_differences(
-    estimator: GradientEstimator,
-    executor: Executor,
-    weights: NDArray,
-    inputs: NDArray,
-    targets: NDArray,
+    estimator: GradientEstimator, executor: Executor, weights: NDArray, inputs: NDArray, targets: NDArray
 ) -> FiniteDifferences:
     """Differentiate the reported cost by every weight.
 

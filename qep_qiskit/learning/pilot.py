@@ -74,12 +74,7 @@ class Pilot:
 
 
 def first_beta(
-    hamiltonian: NudgedHamiltonian,
-    weights: NDArray,
-    inputs: NDArray,
-    targets: NDArray,
-    *,
-    equal_nudges: bool = False,
+    hamiltonian: NudgedHamiltonian, weights: NDArray, inputs: NDArray, targets: NDArray, *, equal_nudges: bool = False
 ) -> float:
     """Return a small nudge from the sizes of H and C alone: a tenth of max|coefficient| / range(C).
 

@@ -252,11 +252,7 @@ class ShotSchedule:
         return abs(step_shots.beta) / 2.0, min(3, self.pilot.levels)
 
     def run_pilot(
-        self,
-        step_shots: StepShots,
-        estimator: GradientEstimator,
-        batch: GradientBatch,
-        trainable: NDArray,
+        self, step_shots: StepShots, estimator: GradientEstimator, batch: GradientBatch, trainable: NDArray
     ) -> MeasurementCoroutine[tuple[StepShots, Pilot]]:
         """Measure the pilot before epoch `batch.key.step`.
 

@@ -62,10 +62,7 @@ class UsedPhases:
 
 
 def with_signal_noise(
-    covariance: NDArray,
-    derivative: NDArray,
-    batch: SignalBatch,
-    used: UsedPhases,
+    covariance: NDArray, derivative: NDArray, batch: SignalBatch, used: UsedPhases
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the covariance of derivatives with the noise of the error signals added.
 
@@ -110,10 +107,7 @@ class ExpectedResponse:
 
 
 def expected_response(
-    covariance: NDArray,
-    derivative: NDArray,
-    batch: SignalBatch,
-    used: UsedPhases,
+    covariance: NDArray, derivative: NDArray, batch: SignalBatch, used: UsedPhases
 ) -> ExpectedResponse:
     """Return the response of the derivatives to error signals; the arguments are those of `with_signal_noise`.
 

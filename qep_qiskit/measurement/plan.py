@@ -186,10 +186,7 @@ def covering_plan(terms: tuple[PauliString, ...], wanted: tuple[int, ...], num_q
 
 
 def per_weight_plan(
-    groups: Sequence[Group],
-    jacobian: TermJacobian,
-    names: Sequence[str],
-    cost_terms: Sequence[int] | NDArray = (),
+    groups: Sequence[Group], jacobian: TermJacobian, names: Sequence[str], cost_terms: Sequence[int] | NDArray = ()
 ) -> MeasurementPlan:
     """Return a batch for every weight, and one in each group where a weight multiplies terms of several groups.
 

@@ -319,12 +319,7 @@ def _resolved(sampler: str | IsingSampler) -> IsingSampler:
 
 
 def _read(
-    given: str | IsingSampler,
-    pairs: NDArray[np.intc],
-    reads: int,
-    sweeps: int,
-    more: Mapping[str, Any],
-    call: _Call,
+    given: str | IsingSampler, pairs: NDArray[np.intc], reads: int, sweeps: int, more: Mapping[str, Any], call: _Call
 ) -> list[NDArray[np.int8]]:
     """Return the reads of every problem, shape (reads, N) each, as the sampler gives them.
 

@@ -113,11 +113,7 @@ class AnnealingPreparation:
         return self._annealed(spins, family.free[:, None], rng)[:, 0]
 
     def _annealed(
-        self,
-        spins: _Spins,
-        coefficients: NDArray,
-        rng: np.random.Generator,
-        begin: NDArray[np.int8] | None = None,
+        self, spins: _Spins, coefficients: NDArray, rng: np.random.Generator, begin: NDArray[np.int8] | None = None
     ) -> NDArray[np.int8]:
         """Return the best of all restarts, shape (samples, phases, N), for coefficients (samples, phases, terms)."""
         shape = coefficients.shape[:2]

@@ -288,10 +288,7 @@ class ExactPreparation:
         return _states_of([part for *part, _ in found])  # type: ignore[misc]
 
     def _followed_sample(
-        self,
-        groups: tuple[CommutingGroup, ...],
-        betas: NDArray,
-        sample: tuple[NDArray, NDArray, NDArray, float, float],
+        self, groups: tuple[CommutingGroup, ...], betas: NDArray, sample: tuple[NDArray, NDArray, NDArray, float, float]
     ) -> tuple[NDArray, NDArray, NDArray, list[str]]:
         """Return vectors, energies and gaps of one sample at all nudges, and where its state was lost."""
         free, nudge, psi, energy, gap = sample

@@ -105,11 +105,7 @@ class Minimiser(ABC):
 
     @abstractmethod
     def minimise(
-        self,
-        problem: Problem,
-        start: NDArray,
-        inverse: NDArray | None = None,
-        directions: NDArray | None = None,
+        self, problem: Problem, start: NDArray, inverse: NDArray | None = None, directions: NDArray | None = None
     ) -> MeasurementCoroutine[Minima]:
         """Return minima of all rows.
 
@@ -162,11 +158,7 @@ class SimulatedMinimiser(Minimiser):
         self.needed = needed
 
     def minimise(
-        self,
-        problem: Problem,
-        start: NDArray,
-        inverse: NDArray | None = None,
-        directions: NDArray | None = None,
+        self, problem: Problem, start: NDArray, inverse: NDArray | None = None, directions: NDArray | None = None
     ) -> MeasurementCoroutine[Minima]:
         """Return minima of all rows; gradients are exact, so `directions` are not used."""
         return as_coroutine(self._minima(problem, start, inverse))
@@ -250,11 +242,7 @@ class SampledMinimiser(Minimiser):
         self._energies = SampledEnergies(program=self.program, shots=self.shots, key=self.key)
 
     def minimise(
-        self,
-        problem: Problem,
-        start: NDArray,
-        inverse: NDArray | None = None,
-        directions: NDArray | None = None,
+        self, problem: Problem, start: NDArray, inverse: NDArray | None = None, directions: NDArray | None = None
     ) -> MeasurementCoroutine[Minima]:
         """Return minima of all rows, with slopes along the directions; `inverse` is not used."""
 

@@ -62,11 +62,7 @@ def term_expectations(groups: Sequence[CommutingGroup], vectors: NDArray) -> NDA
 
 
 def lanczos(
-    groups: Sequence[CommutingGroup],
-    coefficients: NDArray,
-    tolerances: NDArray,
-    *,
-    near: NDArray | None = None,
+    groups: Sequence[CommutingGroup], coefficients: NDArray, tolerances: NDArray, *, near: NDArray | None = None
 ) -> tuple[NDArray, NDArray]:
     """Return the lowest levels of every Hamiltonian.
 
