@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from qep_qiskit.core.operators import CommutingGroup, LocalBasis
+from qep_qiskit.core.operators import LocalBasis
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution.evolving_state import BondLimits
 from qep_qiskit.evolution.matrix_products import evolve_as_matrix_products, in_basis, require_matrix_products
@@ -103,9 +103,6 @@ class MatrixProductExecutor(LocalExecutor):
         if isinstance(group.basis, LocalBasis):
             return states.measured(group, every, own.shots, generator)
         turned = tuple(in_basis(state, group.basis, self.limits) for state in states.states)
-        found = replace(states, states=turned).measured(_read_along_z(group), every, own.shots, generator)
+        along_z = replace(group, basis=LocalBasis("Z" * group.num_qubits))
+        found = replace(states, states=turned).measured(along_z, every, own.shots, generator)
         return ExactMeans(means=group.in_frame(found.means)) if isinstance(found, ExactMeans) else found
-
-
-def _read_along_z(group: CommutingGroup) -> CommutingGroup:
-    return replace(group, basis=LocalBasis("Z" * group.num_qubits))

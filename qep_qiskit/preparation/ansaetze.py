@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from qep_qiskit.ansatz import Entanglement, check_ansatz, hamiltonian_variational, hardware_efficient
 from qep_qiskit.core.limits import Count, Index, check_limits
 from qep_qiskit.core.operators import CommutingGroup
-from qep_qiskit.core.pauli_strings import PauliString
 from qep_qiskit.core.program import LayerProgram
 from qep_qiskit.core.short_repr import short_repr
 from qep_qiskit.preparation.resolution import units_of
@@ -108,7 +107,7 @@ class HamiltonianVariational:
         Coefficients are divided by their root mean square, so that the angles do not depend on the unit of energy.
         """
         terms = [string for group in groups for string in group.terms]
-        driver = np.array([_is_single_x(string) for string in terms], dtype=float)
+        driver = np.array([[letter for _, letter in string.factors] == ["X"] for string in terms], dtype=float)
         progress = ((np.arange(self.depth) + 0.5) / self.depth)[None, :, None]
         relative = coefficients / _typical_size(coefficients)[:, None]
         ramp = progress * relative[:, None, :] - (1.0 - progress) * driver
@@ -121,10 +120,6 @@ def _typical_size(coefficients: NDArray) -> NDArray[np.float64]:
     units = units_of(coefficients)
     squares, counts = np.square(coefficients / units[:, None]).sum(axis=1), np.count_nonzero(coefficients, axis=1)
     return units * np.where(counts > 0, np.sqrt(squares / np.maximum(counts, 1)), 1.0)
-
-
-def _is_single_x(string: PauliString) -> bool:
-    return len(string.factors) == 1 and string.factors[0][1] == "X"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from sklearn.utils.validation import validate_data
 from qep_qiskit.config import Config
 from qep_qiskit.config.cost import LossCost
 from qep_qiskit.core.errors import DataError
-from qep_qiskit.runs.trained import Prediction, TrainedNetwork
+from qep_qiskit.runs.trained import TrainedNetwork
 from qep_qiskit.sklearn.base import QEPEstimator
 from qep_qiskit.tasks import Dataset, Task, rows_from_arrays, task_from_arrays
 
@@ -136,10 +136,7 @@ class QEPClassifier(ClassifierMixin, QEPEstimator):
         Args:
             X: Inputs, shape (samples, num_inputs).
         """
-        return self._scores(self._prediction(X))
-
-    def _scores(self, found: Prediction) -> NDArray[np.float64]:
-        outputs = found.outputs
+        outputs = self._prediction(X).outputs
         if len(self.classes_) > 2:
             return outputs
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs[:, 1] - outputs[:, 0]
