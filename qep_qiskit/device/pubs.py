@@ -25,7 +25,7 @@ from qep_qiskit.core.operators import Basis
 from qep_qiskit.core.program import LayerProgram, lower
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.device.basis_layers import basis_layer
-from qep_qiskit.device.specification import JobOutline, JobSpecification, Pub, PubOutline, jobs_of, jobs_of_any_size
+from qep_qiskit.device.specification import JobOutline, JobSpecification, Pub, PubOutline, jobs_of_any_size
 from qep_qiskit.execution.bound_circuits import takes_free_angles
 from qep_qiskit.execution.circuits import MeasuredCircuits, filled, transpile_on
 from qep_qiskit.execution.folding import folded
@@ -96,15 +96,6 @@ class DeviceCircuits:
             kept = _packed(self._transpile(program))
             self._store.keep_circuit(name, kept)
         return _unpacked(kept, self._device if takes_free_angles(self._device, _OPTIMIZATION) else None)
-
-    def jobs(self, request: Request) -> tuple[JobSpecification, ...]:
-        """Build the jobs of a request, one for each number of shots.
-
-        Raises:
-            ConfigError: The states are not circuits, or exact probabilities are requested.
-            ResourceError: A job is longer than the service accepts.
-        """
-        return jobs_of(request, self._options, self.pubs)
 
     def jobs_of_any_size(self, request: Request) -> tuple[JobSpecification, ...]:
         """Build the jobs of a request, also where they are longer than the service accepts.

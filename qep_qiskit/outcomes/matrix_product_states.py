@@ -45,11 +45,6 @@ class MatrixProductStates(PreparedStates):
         return self.states[0].num_qubits
 
     @property
-    def bond_dimension(self) -> int:
-        """Largest bond dimension of all states."""
-        return max(max(state.bond_dimensions, default=1) for state in self.states)
-
-    @property
     def discarded(self) -> float:
         """Largest weight that truncation has removed from a state."""
         return max(state.discarded for state in self.states)

@@ -147,11 +147,6 @@ class Task:
         self._check_test()
         self._check_columns()
 
-    @property
-    def num_classes(self) -> int:
-        """Number of classes; 0 for regression and for a task without data."""
-        return len(self.train.classes)
-
     def output_names(self, num_outputs: int) -> tuple[str, ...]:
         """Return what each output stands for: a class, both classes by its sign, or a target column.
 

@@ -153,7 +153,7 @@ def test_covariances_carry_the_signs(rng):
 def test_a_job_has_a_pub_for_every_basis_of_its_own(states, groups):
     measurements = tuple(GroupMeasurement(group=group, states=np.array([0, 2]), shots=10) for group in groups)
     request = Request(key=RequestKey("train", 0), prepared=states, measurements=measurements)
-    (job,) = DeviceCircuits(line(), Seeds(1), Shelf()).jobs(request)
+    (job,) = DeviceCircuits(line(), Seeds(1), Shelf()).jobs_of_any_size(request)
     assert [pub.num_circuits for pub in job.pubs] == [2, 4]
     vectors = evolve(states.program, states.parameters)
     rows = [(pub.circuit, row) for pub in job.pubs for row in pub.values.reshape(-1, pub.values.shape[-1])]

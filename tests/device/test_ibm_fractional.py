@@ -51,7 +51,7 @@ def test_a_job_has_rzz_in_range_and_a_small_vector(service, tmp_path):
 def test_an_angle_out_of_range_is_found_before_it_is_paid_for(service, tmp_path):
     device = device_of(service)
     with JobLedger(tmp_path / "jobs.sqlite") as ledger:
-        (plan,) = DeviceCircuits(device.backend, Seeds(1), ledger).jobs(ramp_request())
+        (plan,) = DeviceCircuits(device.backend, Seeds(1), ledger).jobs_of_any_size(ramp_request())
         (pub,) = plan.pubs
     device.require_fit(plan)
     sizes = [place for place, found in enumerate(pub.circuit.parameters) if found.name.startswith("size")]

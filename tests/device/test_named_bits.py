@@ -20,7 +20,7 @@ SHOTS = 50
 def job(tmp_path):
     pytest.importorskip("qiskit_ibm_runtime")
     with JobLedger(tmp_path / "jobs.sqlite") as ledger:
-        (found,) = DeviceCircuits(fake_device("fake_manila", 3), Seeds(1), ledger).jobs(
+        (found,) = DeviceCircuits(fake_device("fake_manila", 3), Seeds(1), ledger).jobs_of_any_size(
             ramp_request(shots=(SHOTS,) * 2)
         )
         yield found

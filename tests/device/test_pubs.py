@@ -11,20 +11,21 @@ from qiskit.quantum_info import Statevector
 from qep_qiskit.core.errors import ConfigError, ResourceError
 from qep_qiskit.core.operators import CommutingGroup, LocalBasis
 from qep_qiskit.core.seeds import Seeds
+from qep_qiskit.device import specification
 from qep_qiskit.device.basis_layers import basis_layer
 from qep_qiskit.device.pubs import DeviceCircuits
 from qep_qiskit.execution import GroupMeasurement, RequestKey
 from qep_qiskit.execution.aer import AerExecutor, fake_device
 from qep_qiskit.execution.interface import Request
+from qep_qiskit.execution.sampler_options import SamplerOptions
 from qep_qiskit.outcomes.known_states import VectorStates
 
 pytest.importorskip("qiskit_ibm_runtime")
 
 
 def jobs_of(request, *, store=None, seed=1):
-    return DeviceCircuits(fake_device("fake_manila", SPINS), Seeds(seed), Shelf() if store is None else store).jobs(
-        request
-    )
+    circuits = DeviceCircuits(fake_device("fake_manila", SPINS), Seeds(seed), Shelf() if store is None else store)
+    return specification.jobs_of(request, SamplerOptions(), circuits.pubs)
 
 
 def probabilities(circuit, values):

@@ -84,7 +84,7 @@ def test_outcomes_are_those_of_the_noisy_device(faultless):
     request = ramp_request(shots=(LOOPBACK_SHOTS, LOOPBACK_SHOTS))
     device = fake_device("fake_manila", SPINS)
     with JobLedger(faultless[0] / "jobs.sqlite") as ledger:
-        (job,) = DeviceCircuits(device, Seeds(1), ledger).jobs(request)
+        (job,) = DeviceCircuits(device, Seeds(1), ledger).jobs_of_any_size(request)
         (pub,) = job.pubs
     exact = _DensityMatrices(AerSimulator.from_backend(device))(
         pub.circuit, pub.values.reshape(-1, pub.values.shape[-1])
@@ -108,7 +108,7 @@ def without_reading(folder, readout):
     """Simulator of the device, and the circuit and numbers of a group as they were sent."""
     device = fake_device("fake_manila", SPINS)
     with JobLedger(folder / "jobs.sqlite") as ledger:
-        (job,) = DeviceCircuits(device, Seeds(1), ledger).jobs(ramp_request(shots=(LOOPBACK_SHOTS,) * 2))
+        (job,) = DeviceCircuits(device, Seeds(1), ledger).jobs_of_any_size(ramp_request(shots=(LOOPBACK_SHOTS,) * 2))
         (pub,) = job.pubs
     values = pub.values.reshape(-1, pub.values.shape[-1])[job.rows[readout]]
     return _DensityMatrices(AerSimulator.from_backend(device)), pub.circuit, values

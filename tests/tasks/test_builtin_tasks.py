@@ -107,10 +107,10 @@ def test_no_data():
     assert (task.train.num_samples, task.train.num_inputs, task.train.num_targets) == (1, 0, 0)
     assert task.train.labels is None
     assert task.test is None
-    assert task.num_classes == 0
+    assert task.train.classes == ()
 
 
 def test_no_data_with_targets():
     task = no_data_task([1.0, -0.5])
     assert task.train.targets.tolist() == [[1.0, -0.5]]
-    assert (task.train.num_samples, task.train.num_inputs, task.num_classes) == (1, 0, 0)
+    assert (task.train.num_samples, task.train.num_inputs, task.train.classes) == (1, 0, ())

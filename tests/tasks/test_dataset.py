@@ -106,12 +106,6 @@ def test_take_refuses_what_is_no_index(indices):
         make().take(np.array(indices))
 
 
-def test_task_counts_its_classes():
-    assert make_task().num_classes == 2
-    regression = make(labels=None, classes=())
-    assert make_task(train=regression, label_column=None, target_columns=("z",)).num_classes == 0
-
-
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
