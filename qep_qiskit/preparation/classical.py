@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,16 +90,24 @@ class ExactSearch:
         )
 
 
-def exact_preparation(groups: Sequence[CommutingGroup], *, level: int = 0) -> Preparation:
+def exact_preparation(
+    groups: Sequence[CommutingGroup],
+    *,
+    level: int = 0,
+    solver: Literal["auto", "dense", "lanczos"] = "auto",
+    tolerance: float = 0.0,
+) -> Preparation:
     """Return the cheapest exact preparation: search where all groups are classical, otherwise diagonalisation.
 
     Args:
         groups: Groups of the Hamiltonian.
         level: Index of the eigenstate, 0 for the ground state; the search finds ground states only.
+        solver: Solver of the diagonalisation, see `ExactPreparation`.
+        tolerance: Relative tolerance of Lanczos; zero is machine precision.
     """
     if level == 0 and all(group.is_classical for group in groups):
         return ExactSearch()
-    return ExactPreparation(level=level)
+    return ExactPreparation(level=level, solver=solver, tolerance=tolerance)
 
 
 def warn_of_ties(gaps: NDArray, coefficients: NDArray) -> None:

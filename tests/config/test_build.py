@@ -81,6 +81,13 @@ def test_preparation():
     assert isinstance(make().estimator.preparation, ExactPreparation)
 
 
+def test_keys_of_exact_states_reach_the_solver():
+    section = {"kind": "exact", "level": 1, "solver": "lanczos", "tolerance": 1e-6}
+    assert make(preparation=section).estimator.preparation == ExactPreparation(
+        level=1, solver="lanczos", tolerance=1e-6
+    )
+
+
 def test_loss_without_targets_is_refused():
     with pytest.raises(ConfigError, match="cost"):
         make(task={"kind": "none"})
