@@ -102,7 +102,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except MemoryError as error:
             tell(
                 f"error: not enough memory ({str(error) or 'for this size'}); lower the number that is this large, "
-                "as network.num_spins, preparation.steps, measurement.shots or training.batch_size"
+                "such as network.num_spins, preparation.steps, measurement.shots or training.batch_size"
             )
             return 2
         except OSError as error:
