@@ -30,8 +30,10 @@ def run(options: argparse.Namespace) -> int:
     if not options.unattended:
         with states_on_cluster(options.scheduler):
             folder, experiment, device, callbacks = started(options.config, options.overrides, options.out)
-            # a run of an account may have spent something before it is refused
-            with nullcontext() if experiment.config.execution.names_account else folder.removed_if_refused():
+            where = experiment.config.execution
+            # elsewhere a run may have sent jobs, or spent something, before it is refused
+            is_here = not (where.is_remote or where.names_account)
+            with folder.removed_if_refused() if is_here else nullcontext():
                 return train_in(folder, experiment, device, callbacks)
     folder, experiment, device, callbacks = patiently(
         lambda: started(options.config, options.overrides, options.out, only_on_device="train --unattended")

@@ -23,7 +23,7 @@ from qep_qiskit.network.cost import Cost, LossOnExpectations, OperatorCost
 from qep_qiskit.network.cost_of_copies import loss_of_copies, squared_error_of_copies
 from qep_qiskit.network.cost_terms import CostTerm
 from qep_qiskit.network.expressions import parse_operator
-from qep_qiskit.network.losses import CrossEntropy, Loss, NegativeAbs, SquaredError
+from qep_qiskit.network.losses import CrossEntropy, CustomLoss, Loss, NegativeAbs, SquaredError
 from qep_qiskit.network.spin_network import SpinNetwork
 from qep_qiskit.tasks import Task
 
@@ -217,11 +217,14 @@ class LossCost(CostSection, OwnCode):
                 f"cost.loss: expected {', '.join(LOSSES.kinds)} or module:name of your own, got '{self.loss}'"
             )
         found = self.own_object("cost.loss", self.loss)
-        if not all(hasattr(found, method) for method in ("value", "gradient", "curvature")):
-            raise ConfigError(
-                f"cost.loss: '{self.loss}' has no value, gradient and curvature; wrap a plain function in CustomLoss"
-            )
-        return found
+        if all(hasattr(found, method) for method in ("value", "gradient", "curvature")):
+            return found
+        if callable(found) and not isinstance(found, type):
+            return CustomLoss(found)
+        raise ConfigError(
+            f"cost.loss: expected '{self.loss}' to be a function of outputs and targets, or an object with value, "
+            f"gradient and curvature, got {type(found).__name__}"
+        )
 
 
 class OperatorCostConfig(CostSection):

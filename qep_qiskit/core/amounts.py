@@ -48,6 +48,19 @@ def there_are(count: int, noun: str) -> str:
     return f"there {'is' if count == 1 else 'are'} {amount(count, noun)}, {indices}"
 
 
+def percent(share: float) -> str:
+    """Return a share in percent, with two digits or more.
+
+    Args:
+        share: The share, 1 for all.
+
+    Example:
+        >>> percent(1.0), percent(0.36), percent(0.0123)
+        ('100 %', '36 %', '1.2 %')
+    """
+    return f"{100 * share:.0f} %" if share >= 0.1 else f"{100 * share:.2g} %"
+
+
 def _plural(noun: str) -> str:
     if noun.endswith("y") and noun[-2] not in "aeo":
         return f"{noun[:-1]}ies"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from qep_qiskit.core.amounts import percent
 from qep_qiskit.core.errors import LostSignalWarning
 from qep_qiskit.core.warning_log import warn
 from qep_qiskit.execution.device_snapshot import stated_error
@@ -67,7 +68,7 @@ def _errors(transpiled_program: TranspiledProgram) -> Iterator[tuple[str, tuple[
 
 def warn_of_lost_signal(signal: SurvivingSignal, device: str) -> None:
     """Warn of circuits that use broken gates, or that lose nearly all of their signal."""
-    share = f"about {100 * signal.share:.2g} % of the signal survives on {device}"
+    share = f"about {percent(signal.share)} of the signal survives on {device}"
     if signal.broken:
         more = f" and {len(signal.broken) - 1} more" if len(signal.broken) > 1 else ""
         warn(
@@ -83,7 +84,7 @@ def warn_of_lost_signal(signal: SurvivingSignal, device: str) -> None:
             LostSignalWarning,
             "hardly any signal survives the noise of the device by its calibration, so gradients are mostly noise. Use "
             "fewer preparation.steps or couplings, network.graph = 'native', or another execution.backend",
-            detail=f"{share}: gates {100 * signal.gates:.2g} %, readout {100 * signal.readout:.2g} %",
+            detail=f"{share}: gates {percent(signal.gates)}, readout {percent(signal.readout)}",
             once=True,
             severity="warning",
         )

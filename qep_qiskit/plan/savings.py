@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from qiskit.providers import BackendV2
 
 from qep_qiskit.config import Experiment
-from qep_qiskit.core.amounts import amount
+from qep_qiskit.core.amounts import amount, percent
 from qep_qiskit.execution.on_device import fractional_device, offers_fractional_gates, rep_delay_range_of
 from qep_qiskit.learning import Contrast, GradientEstimator
 from qep_qiskit.learning.shots import number
@@ -205,7 +205,7 @@ def _fractional(requests: RunRequests, circuits: DeviceCircuits, fractional: Bac
         [program.two_qubit_gates for program in programs],
         [cost_of(requests.step, found).payload_bytes for found in (circuits, other)],
     )
-    signals = [f"{100 * program.surviving.share:.2g} %" for program in programs]
+    signals = [percent(program.surviving.share) for program in programs]
     return Saving(
         change=f"execution.fractional_gates = true: {fewer} two-qubit gates in place of {gates}, a signal of "
         f"{signals[1]} in place of {signals[0]}",

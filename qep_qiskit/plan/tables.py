@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from qep_qiskit.core.amounts import amount
+from qep_qiskit.core.amounts import amount, percent
 from qep_qiskit.device.usage import QPU_SECONDS
 from qep_qiskit.report.fitted_table import FittedTable
 from qep_qiskit.report.tables import training_summary
@@ -83,8 +83,8 @@ def transpilation_table(program: Mapping[str, Any]) -> FittedTable:
         ("template", f"{_bytes(program['template_bytes'])}, {amount(program['parameters'], 'parameter')}"),
         (
             "signal that survives",
-            f"about {_percent(program['signal'])}: gates {_percent(program['gate_signal'])}, readout "
-            f"{_percent(program['readout_signal'])} (a crude estimate: every error is taken to destroy it)",
+            f"about {percent(program['signal'])}: gates {percent(program['gate_signal'])}, readout "
+            f"{percent(program['readout_signal'])} (a crude estimate: every error is taken to destroy it)",
         ),
         *([("do not work", _broken(program["broken"]))] if program.get("broken") else []),
     ]
@@ -109,10 +109,6 @@ def savings_table(savings: Sequence[Mapping[str, Any]]) -> FittedTable:
 
 def _seconds(value: float) -> str:
     return f"{value:,.1f}" if value >= 0.995 else f"{value:.2g}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.0f} %" if value >= 0.1 else f"{100 * value:.2g} %"
 
 
 def _bytes(value: int) -> str:

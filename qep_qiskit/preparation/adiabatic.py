@@ -136,7 +136,7 @@ class AdiabaticPreparation(Ramp):
             ReversedDriverWarning,
             f"the fields along X point against the driver -({self.driver_field:g}) sum X: the ramp runs through a "
             f"point without fields, where the gap closes; use preparation.driver_field = {-self.driver_field:g}, or "
-            "reverse the sign of the fields",
+            "reverse the sign of the fields; a minimum or maximum keeps it while they are trained",
             detail=f"in {reversed_} of {amount(len(coefficients), 'state')}",
             affected=reversed_,
             of=len(coefficients),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qep_qiskit.core import errors
-from qep_qiskit.core.amounts import amount
+from qep_qiskit.core.amounts import amount, percent
 from qep_qiskit.core.errors import UntrustedGradientWarning
 from qep_qiskit.core.warning_log import WarningCount, WarningLog
 
@@ -47,8 +47,7 @@ def _how_many(count: WarningCount) -> str:
     unit = _UNITS.get(count.kind, "times" if not count.of else "cases")
     if not count.of:
         return f"{count.affected} {unit}"
-    share = count.affected / count.of
-    return f"{count.affected} of {count.of} {unit} ({100 * share:.2g} %)"
+    return f"{count.affected} of {count.of} {unit} ({percent(count.affected / count.of)})"
 
 
 def _when(count: WarningCount, epochs: int) -> str:

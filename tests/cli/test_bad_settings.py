@@ -237,7 +237,7 @@ COSTS = [
     ),
     ("cost={kind='loss', loss='no_such_module:x'}", "cost.loss: cannot import 'no_such_module:x'"),
     ("cost={kind='loss', loss='json:nothing'}", "cost.loss: cannot import 'json:nothing'"),
-    ("cost={kind='loss', loss='json:loads'}", "wrap a plain function in CustomLoss"),
+    ("cost={kind='loss', loss='json:encoder'}", "expected 'json:encoder' to be a function of outputs"),
     ("cost={kind='loss', loss=':'}", "cost.loss: "),
     ("cost={kind='loss', loss='..a:b'}", "or module:name of your own, got '..a:b'"),
     ("cost={kind='loss', loss='broken_syntax:loss'}", "cost.loss: cannot import 'broken_syntax:loss'"),
