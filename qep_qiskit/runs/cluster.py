@@ -58,6 +58,7 @@ def cluster_pool(address: str) -> Iterator[Pool]:
             window=max(_AHEAD, 2 * threads),
             workers=len(workers),
             call=run_on_cluster,
+            cancels=True,
             lost=(KilledWorker,),
             lost_line=f"the cluster at {address} lost workers or its scheduler (killed, or out of memory)",
         )

@@ -45,6 +45,8 @@ class Pool:
         window: Number of items that are submitted at a time.
         workers: Number of items that are processed at a time.
         call: Function that wraps the work on the worker.
+        cancels: Whether a stop cancels what was submitted. Processes read the flag instead: a pool of them that breaks
+            cannot end futures that are cancelled, and prints a traceback.
         lost: Exceptions of the executor that mean a lost worker, and the message of each.
     """
 
@@ -53,6 +55,7 @@ class Pool:
     window: int
     workers: int
     call: Callable[..., Any] = run_item
+    cancels: bool = False
     lost: tuple[type[BaseException], ...] = (BrokenProcessPool,)
     lost_line: str = (
         "a worker process died (killed, or out of memory); give it fewer neighbours with --jobs if memory is short"
@@ -87,7 +90,7 @@ class Pool:
                     problems += self._take(future, running.pop(future), receive)
                 if problems:
                     self.flag.value = max(self.flag.value, STOP)
-                if self.flag.value != GO_ON:
+                if self.flag.value != GO_ON and self.cancels:
                     for future in running:
                         future.cancel()
         if problems:

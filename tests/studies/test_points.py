@@ -3,13 +3,17 @@
 import json
 import os
 import signal
+import time
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 
 import pool_work
 import pytest
 
 from qep_qiskit.core.errors import ConfigError, RunFolderError, WorkerLostError
+from qep_qiskit.core.worker_processes import STOP, PlainFlag
 from qep_qiskit.runs.points import PointStore, run_points
-from qep_qiskit.runs.pool import StudyStopped
+from qep_qiskit.runs.pool import Pool, StudyStopped
 from qep_qiskit.runs.processes import open_pool
 
 NUMBERS = range(8)
@@ -130,6 +134,35 @@ def test_a_second_ctrl_c_does_not_wait(processes):
     with pytest.raises(KeyboardInterrupt) as stopped:
         run_points(slow, pool_work.interrupts_its_parent_twice, None, processes)
     assert not isinstance(stopped.value, StudyStopped)
+
+
+def test_a_pool_that_breaks_after_a_stop_can_end_all_that_it_was_given(monkeypatch):
+    """Workers that still start have taken nothing; futures that are cancelled then cannot be set by the pool."""
+    monkeypatch.setattr("qep_qiskit.runs.pool._SECONDS_BETWEEN_CHECKS", 0.01)
+    given, flag = [], PlainFlag()
+
+    class Starting(Executor):
+        def submit(self, fn, /, *args, **kwargs):
+            given.append(Future())
+            return given[-1]
+
+    def stop_and_break():
+        time.sleep(0.1)
+        flag.value = STOP
+        time.sleep(0.1)
+        cancelled = [future for future in given if future.cancelled()]
+        for future in cancelled:
+            future.set_running_or_notify_cancel()  # so that a failure is no endless wait
+        for future in given:
+            future.set_exception(BrokenProcessPool())
+
+    pool = Pool(executor=Starting(), flag=flag, window=4, workers=2)
+    with ThreadPoolExecutor() as threads:
+        broken = threads.submit(stop_and_break)
+        with pytest.raises((WorkerLostError, StudyStopped)):
+            pool.run(pool_work.square, points(), print)
+    assert broken.exception() is None
+    assert len(given) == 4
 
 
 def test_workers_have_one_thread_and_the_parent_keeps_its_own(monkeypatch):
