@@ -45,7 +45,7 @@ def write_report(folder: RunFolder, experiment: Experiment, state: TrainingState
     view = network_view(network, state, task.train.input_names)
     rows = [*number_rows(summary), *warning_rows(summary), *_scaled_targets(task)]
     if view is None:
-        rows.append(("network.png", "left out: not only ZZ, X and Z"))
+        rows.append(("network.png", "none: the picture shows terms ZZ, X and Z only"))
     else:
         save_figure(network_picture(view, name), folder.path / "network.png")
     for file, figure in answer_figures(folder, experiment, state).items():
