@@ -17,9 +17,10 @@ from pathlib import Path
 import numpy as np
 
 import qep_qiskit as qep
+from qep_qiskit.budget.gradient_grid import GradientStudy
 from qep_qiskit.budget.points import setting_of, setting_point
 from qep_qiskit.budget.setup import setup_of
-from qep_qiskit.budget.study import GradientStudy, Study
+from qep_qiskit.budget.study import Study
 from qep_qiskit.config.budget import BudgetConfig
 from qep_qiskit.runs.processes import open_pool
 
@@ -36,14 +37,14 @@ def study_rows(points: int, repeats: int, jobs: int | None) -> tuple[list[dict],
     config = BudgetConfig(repeats=repeats, shots=SHOTS, contrasts=contrasts, betas=betas.round(4).tolist())
     start = time.perf_counter()
     with open_pool(jobs) as pool:
-        study = GradientStudy.begun(Study(setup=setup, config=config, pool=pool))
+        study = GradientStudy.started(Study(setup=setup, config=config, pool=pool))
         grid = [
             setting_point(setup, setting_of(name, beta, shots), repeats, study.pilots[name])
             for name in contrasts
             for beta in study.betas(name)
             for shots in SHOTS
         ]
-        rows = study.study.rows(grid)
+        rows = study.study.estimates(grid)
     return rows, time.perf_counter() - start
 
 

@@ -13,17 +13,18 @@ from typing import Any
 
 import numpy as np
 
+from qep_qiskit.budget.gradient_grid import GradientStudy
 from qep_qiskit.budget.points import setting_of, setting_point
 from qep_qiskit.budget.problem import GradientProblem, with_known_signals
 from qep_qiskit.budget.setup import BudgetSetup, ideal, problem_of
-from qep_qiskit.budget.study import GradientStudy, Study
+from qep_qiskit.budget.study import Study
 from qep_qiskit.config import Config
 from qep_qiskit.config.backend import Backend
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.execution import RequestKey
 from qep_qiskit.learning import Contrast
 from qep_qiskit.measurement import StateMoments, run_measurements
-from qep_qiskit.runs.points import Point, Row, run_points
+from qep_qiskit.runs.points import Point, Row
 
 _CONTRASTS = ("symmetric", "one_sided")
 
@@ -89,18 +90,17 @@ def noise_rows(study: Study, setups: Mapping[str, BudgetSetup]) -> list[Row]:
         setups: The setups by name, from `noisy_setups`.
     """
     contrasts = [name for name in _CONTRASTS if name in study.config.contrasts] or ["symmetric"]
-    config = study.config.model_copy(update={"contrasts": contrasts, "reference": "prepared"})
-    guide = GradientStudy.started(replace(study, setup=setups["ideal"], config=config))
+    keys = {"contrasts": contrasts, "reference": "prepared"}
+    guide = GradientStudy.started(study.of(setups["ideal"], **keys))
     rows: list[Row] = []
     for name, setup in setups.items():
         points = [
-            setting_point(setup, setting_of(contrast, beta, shots, signals="known"), config.repeats, None)
-            for contrast in config.contrasts
+            setting_point(setup, setting_of(contrast, beta, shots, signals="known"), study.config.repeats, None)
+            for contrast in contrasts
             for beta in guide.betas(contrast)
-            for shots in config.shots
+            for shots in study.config.shots
         ]
-        own = replace(study, setup=setup, config=config)
-        rows += [{**row, "execution": name} for row in own.rows(points)]
+        rows += [{**row, "execution": name} for row in study.of(setup, **keys).estimates(points)]
     return rows
 
 
@@ -113,17 +113,16 @@ def cancellation_rows(study: Study, setups: Mapping[str, BudgetSetup]) -> list[R
         study: The study.
         setups: The setups by name, from `noisy_setups`.
     """
-    guide = GradientStudy.started(replace(study, setup=setups["ideal"]))
-    contrast = "symmetric" if "symmetric" in guide.pilots else next(iter(guide.pilots))
+    guide = GradientStudy.started(study.of(setups["ideal"]))
     found: list[Row] = []
     for name, setup in setups.items():
         if name == "ideal":
             continue
         points: list[Point] = [
-            {"key": f"cancellation {beta:g} {setup.digest}", "beta": beta} for beta in guide.betas(contrast)
+            {"key": f"cancellation {beta:g} {setup.digest}", "beta": beta}
+            for beta in guide.betas(guide.default_contrast)
         ]
-        work = partial(_cancellation, setup, setups["ideal"])
-        rows = run_points(points, work, study.store, study.pool, study.progress)
+        rows = study.rows(points, partial(_cancellation, setup, setups["ideal"]))
         found += [{"execution": name, **row} for row in rows]
     return found
 

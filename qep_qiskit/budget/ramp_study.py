@@ -16,9 +16,11 @@ Dephasing and relaxation of the qubits during the ramp add an error that grows w
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,8 +28,10 @@ from numpy.typing import NDArray
 
 from qep_qiskit.budget.problem import GradientProblem
 from qep_qiskit.budget.setup import BudgetSetup, ideal, problem_of, setup_of
+from qep_qiskit.budget.study import Findings, Study, StudyKind
 from qep_qiskit.config import Experiment
 from qep_qiskit.config.budget import RampStudyConfig
+from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.core.seeds import Seeds
 from qep_qiskit.evolution.density_matrices import DecoherenceRates
@@ -39,9 +43,70 @@ from qep_qiskit.measurement import run_measurements
 from qep_qiskit.outcomes.states import CircuitStates
 from qep_qiskit.preparation import END_CURVATURES, AdiabaticPreparation, ExactPreparation, Preparation
 from qep_qiskit.runs.points import Point
-from qep_qiskit.runs.warned_points import with_warnings
+from qep_qiskit.runs.warned_points import warned_sentences, with_warnings
 
 _ROUNDING = 1e-9
+_METHOD = [
+    ("gradient error", "The difference from the gradient of exact eigenstates, over its length; no shots are drawn."),
+    (
+        "ramp error",
+        "The difference from the contrast of exact eigenstates at the same nudge, over the length of the gradient: "
+        "what the ramp alone adds.",
+    ),
+    (
+        "window",
+        "Total times around T. Excitations of both ends of a ramp interfere, so that errors oscillate with the total "
+        "time: points are root mean squares over the window, bars go from the smallest to the largest.",
+    ),
+    (
+        "end curvature",
+        "Second derivative of the schedule by t / T at its ends: π²/2 for the cosine, 6 for smoothstep. The linear "
+        "ramp has a kink there.",
+    ),
+    (
+        "decoherence",
+        "Every qubit loses coherence as exp(-γ t) by dephasing, and decays to 0 as exp(-γ₁ t) by relaxation, in the "
+        "time of the ramp; errors are still those from exact eigenstates.",
+    ),
+    ("infidelity", "Of the free states with the exact eigenstates, the mean over window and samples."),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RampStudy(StudyKind):
+    """What the total time, the steps and the schedule of a ramp do to gradients.
+
+    Args:
+        points: Points of `ramp_points`.
+    """
+
+    points: Sequence[Point]
+
+    @classmethod
+    def of(cls, experiment: Experiment, weights: NDArray) -> RampStudy:
+        """Return the study of an experiment, after checks; see `ramp_points` and `ramp_setup`."""
+        points = ramp_points(experiment.config.budget.ramp)
+        return cls(experiment=experiment, setup=ramp_setup(experiment, weights), points=points)
+
+    def found(self, study: Study, path: Path) -> Findings:
+        """Compute the points, and return their errors with the best times."""
+        from qep_qiskit.budget.ramp_summary import best_times, has_decoherence, ideal_rows, ramp_sentences
+        from qep_qiskit.budget.report.ramp_table import best_times_table, ramp_table
+
+        rows = study.rows(self.points, partial(ramp_row, self.setup))
+        best = best_times([row for row in rows if has_decoherence(row)])
+        tables = {"errors": ramp_table(ideal_rows(rows)), "best_times": best_times_table(best)}
+        problem = problem_of(self.setup, "exact")
+        sizes = amount(self.experiment.network.num_qubits, "spin"), amount(int(problem.trainable.sum()), "weight")
+        facts = {
+            "name": self.experiment.config.name,
+            "network": f"{', '.join(sizes)}; errors are relative to the gradient of exact eigenstates, mean over "
+            f"{amount(len(problem.inputs), 'training sample')}",
+            "sentences": ramp_sentences(rows),
+            "warnings": warned_sentences({"ramp": rows}),
+            **{name: [list(cells) for cells in (table.columns, *table.rows)] for name, table in tables.items()},
+        }
+        return Findings(facts=facts, tables={"ramp": rows}, method=_METHOD)
 
 
 def ramp_setup(experiment: Experiment, weights: NDArray) -> BudgetSetup:
@@ -89,7 +154,7 @@ def ramp_setup(experiment: Experiment, weights: NDArray) -> BudgetSetup:
 
 
 def ramp_points(study: RampStudyConfig) -> list[Point]:
-    """Return a point for every schedule, step, total time, nudge and rate; values that are given twice count once.
+    """Return a point for every schedule, step, total time, nudge and rate.
 
     Args:
         study: Keys of the study.
@@ -105,7 +170,7 @@ def ramp_points(study: RampStudyConfig) -> list[Point]:
         )
     window = {"window": study.window, "window_times": study.window_times}
     axes = (study.ramps, study.time_steps, study.dephasing_rates, study.relaxation_rates, study.betas)
-    points: list[Point] = [
+    return [
         {
             "key": f"ramp={ramp},dt={step!r},T={total_time!r},beta={beta!r}" + _rates_in_key(dephasing, relaxation),
             **{"ramp": ramp, "time_step": step, "total_time": total_time, "beta": beta},
@@ -113,7 +178,6 @@ def ramp_points(study: RampStudyConfig) -> list[Point]:
         }
         for ramp, step, dephasing, relaxation, beta, total_time in product(*axes, study.total_times)
     ]
-    return list({point["key"]: point for point in points}.values())
 
 
 def _rates_in_key(dephasing: float, relaxation: float) -> str:

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.budget.gradient_grid import GradientStudy
 from qep_qiskit.budget.gradient_study import Setting, repeated
 from qep_qiskit.budget.problem import CachedStates
 from qep_qiskit.budget.setup import BudgetSetup, experiment_of, ideal, problem_of, setup_of
-from qep_qiskit.budget.study import GradientStudy
 from qep_qiskit.budget.training import check_training, runs_of, training_rows
 from qep_qiskit.config import Config, Experiment
 from qep_qiskit.config.measurement import ContrastConfig
@@ -34,7 +34,7 @@ from qep_qiskit.learning import Contrast, GradientEstimate, GradientEstimator
 from qep_qiskit.learning.contrast import CHEBYSHEV
 from qep_qiskit.measurement import MeasurementCoroutine, run_measurements
 from qep_qiskit.report.tables import grouped
-from qep_qiskit.runs.points import Point, Row, run_points
+from qep_qiskit.runs.points import Point, Row
 from qep_qiskit.runs.warned_points import quietly
 
 _SHOTS_OF_VARIANCES = 1000
@@ -164,11 +164,7 @@ class SamplesStudy:
         steps = steps_of(self.experiment.config, setup.task.train.num_samples)
         points = [_point(setup, setting, None, _REPEATS_OF_VARIANCES)]
         points += [_point(setup, setting, step, study.config.repeats) for step in steps]
-        reference = {"reference": study.config.reference}
-        work = partial(computed, setup, study.config.reference)
-        variances, *measured = run_points(
-            [{**point, **reference} for point in points], work, study.store, study.pool, study.progress
-        )
+        variances, *measured = study.of(setup).estimates(points, computed)
         ends = _last_losses(trained)
         found = [
             {**row, **expected(step, setup.task.train.num_samples, variances), "loss": ends[step.label]}

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.budget.network_errors import check_single_strings, exact_contrasts
 from qep_qiskit.budget.setup import on_the_engine, setup_of
+from qep_qiskit.budget.study import Findings, Study, StudyKind
 from qep_qiskit.config import Config, Experiment, build, check_config
 from qep_qiskit.config.budget import BudgetConfig, SizeStudyConfig
 from qep_qiskit.config.measurement import MeasurementConfig
@@ -27,7 +29,7 @@ from qep_qiskit.learning.shot_schedule import batches_per_group
 from qep_qiskit.measurement import run_measurements
 from qep_qiskit.runs.grid import GridPoint
 from qep_qiskit.runs.points import Point, Row
-from qep_qiskit.runs.warned_points import with_warnings
+from qep_qiskit.runs.warned_points import warned_sentences, with_warnings
 from qep_qiskit.tasks import Dataset
 
 _NOT_OF_A_POINT = ("update", "training", "name")
@@ -37,21 +39,67 @@ _SOURCES = ("outputs", "inputs")
 _ROUNDING = 1e-10  # of the length of the gradient: means of iterative solvers are not better
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
-    """Networks of a grid over sizes.
+_METHOD = [
+    (
+        "networks",
+        "Weights are drawn as those of the first step of a training run, with the seed of the configuration and the "
+        "next ones. Means over networks are geometric, with the standard error of the mean of the logarithms.",
+    ),
+    (
+        "gradient",
+        "Of the mean cost of the samples by all trained weights, in the limit of β to 0, from exact means of the "
+        "prepared states at two small nudges.",
+    ),
+    (
+        "shots",
+        "The fewest shots of one gradient, all batches and samples counted, for which bias and shot noise together "
+        "stay below the error, at the nudge that needs fewest: the bias from exact means at nudges around it, the "
+        "noise from the variance 1 − ⟨P⟩² of a shot. The noise of a measured error signal is included to first order.",
+    ),
+    ("gap", "First excitation energy of the free Hamiltonian, the smallest of the samples."),
+    (
+        "distance",
+        "Couplings between the nearest qubit of a weight's dH/dw and the nearest output. Gradients below 1e-10 of "
+        "the length are rounding errors and left out.",
+    ),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizeStudy(StudyKind):
+    """Gradients, shots, gap and best nudge against the number of spins.
 
     Args:
         points: One point for every network.
         others: Swept keys that do not change the number of spins; each combination of their values is a curve.
     """
 
-    points: tuple[Point, ...]
-    others: tuple[str, ...]
+    points_name = "networks"
+
+    points: Sequence[Point]
+    others: Sequence[str]
+
+    def found(self, study: Study, path: Path) -> Findings:
+        """Compute the networks, and return their means by size and distance."""
+        from qep_qiskit.budget.size_summary import curve_table, distance_averages, size_averages, size_sentences
+
+        networks, distances = tables_of(study.rows(self.points, network_row))
+        error = self.experiment.config.budget.size.target_error
+        facts = {
+            "name": self.experiment.config.name,
+            "network": f"{len(networks)} random networks; shots are for an error of {error:.3g} of the gradient's "
+            "length",
+            "sentences": size_sentences(networks),
+            "curves": curve_table(networks, distances, self.others),
+            "warnings": warned_sentences({"size": networks}),
+        }
+        means = size_averages(networks, self.others) + distance_averages(distances, networks, self.others)
+        tables = {"size": networks, "distance": distances}
+        return Findings(facts=facts, tables=tables, drawn={"size": means}, method=_METHOD)
 
 
-def sizes_of(grid: Sequence[GridPoint]) -> Sizes:
-    """Return the networks of a study, after checks of every configuration; nothing is written.
+def sizes_of(grid: Sequence[GridPoint]) -> tuple[list[Point], list[str]]:
+    """Return points and other keys of a study, after checks of every configuration; nothing is written.
 
     Args:
         grid: The configurations, all with the same swept keys.
@@ -65,12 +113,12 @@ def sizes_of(grid: Sequence[GridPoint]) -> Sizes:
     spins = [_checked(point) for point in grid]
     if len(set(spins)) < 2:
         raise ConfigError(f"--over: --study size expected networks of two sizes or more, {_EXPECTED}; got {spins[0]}")
-    points = [
+    points: list[Point] = [
         {"key": f"{point.name},seed={seed}", "swept": dict(point.swept), "config": _of_network(point.config, seed)}
         for point, count in zip(grid, spins, strict=True)
         for seed in range(point.config.seed, point.config.seed + point.config.budget.size.networks_of(count))
     ]
-    return Sizes(points=tuple(points), others=tuple(_others(grid, spins)))
+    return points, _others(grid, spins)
 
 
 def _checked(point: GridPoint) -> int:

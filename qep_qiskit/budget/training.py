@@ -22,7 +22,7 @@ from qep_qiskit.core.errors import ConfigError, RunFolderError
 from qep_qiskit.core.files import LineFile
 from qep_qiskit.learning import Callback, Record, Trainer, evaluate
 from qep_qiskit.runs.folder import RunFolder, complete_lines
-from qep_qiskit.runs.points import Point, Row, run_points
+from qep_qiskit.runs.points import Point, Row
 from qep_qiskit.runs.sweep import FinishedRuns, trained_run
 from qep_qiskit.runs.training import kept_config
 
@@ -139,7 +139,7 @@ def training_rows(study: Study, points: Sequence[Point]) -> list[Row]:
         study: Pool, store and progress of the runs.
         points: The runs.
     """
-    run_points(points, work_on_run, FinishedRuns(), study.pool, study.progress)
+    replace(study, store=FinishedRuns()).rows(points, work_on_run)
     return [row for point in points for row in _epochs(point)]
 
 

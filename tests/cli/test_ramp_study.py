@@ -10,7 +10,6 @@ from reference import ground, lindblad, pauli_matrix, trotter_ramp
 from qep_qiskit.budget import ramp_study
 from qep_qiskit.budget.ramp_summary import best_times, ramp_sentences
 from qep_qiskit.budget.report.ramp_table import best_times_table
-from qep_qiskit.config.budget import RampStudyConfig
 from qep_qiskit.evolution.density_matrices import DecoherenceRates
 
 # The textbook qubit -A Z - B X with cost <Z>, seen through a Hadamard.
@@ -73,7 +72,8 @@ def excited_at_the_start():
 
 
 def test_a_row_is_that_of_matrix_products(qep, here, undrawn):
-    keys = {"ramps": '["cosine"]', "total_times": [5.0], "time_steps": [0.3], "betas": [0.1]}
+    """Values that are given twice count once."""
+    keys = {"ramps": '["cosine"]', "total_times": [5.0], "time_steps": [0.3], "betas": [0.1, 0.1]}
     ((row,), result) = studied(qep, here, **keys, window=1.0, window_times=2)
     assert row["steps"] == "17"
     ramped, infidelities = [], []
@@ -134,7 +134,7 @@ def test_order_of_limits_and_master_curve(qep, here, undrawn):
 def test_json_goes_on_where_it_stopped(qep, here, monkeypatch, undrawn):
     done = []
     real = ramp_study.ramp_row
-    monkeypatch.setattr("qep_qiskit.cli.ramp_study.ramp_row", lambda *given: done.append(given) or real(*given))
+    monkeypatch.setattr("qep_qiskit.budget.ramp_study.ramp_row", lambda *given: done.append(given) or real(*given))
     words = ("--set", "budget.ramp.window_times=1", "--set", "budget.ramp.betas=[0.1]", "--out", "ramps", "--json")
     times = "budget.ramp.total_times=[2.5, 3.0]"
     assert qep("budget", "circuits.toml", *STUDY, *words, "--set", times).code == 0
@@ -143,11 +143,6 @@ def test_json_goes_on_where_it_stopped(qep, here, monkeypatch, undrawn):
     assert len(done) == 6 + 3
     assert len(result.object["sentences"]) == 3
     assert json.loads((here / "ramps/study.json").read_text())["config"]["budget"]["ramp"]["window_times"] == 1
-
-
-def test_values_given_twice_count_once():
-    points = ramp_study.ramp_points(RampStudyConfig(total_times=[4.0, 4.0], betas=[0.1, 0.1], ramps=["cosine"] * 2))
-    assert [point["key"] for point in points] == ["ramp=cosine,dt=0.1,T=4.0,beta=0.1"]
 
 
 def test_sentences_are_of_the_smallest_nudge():

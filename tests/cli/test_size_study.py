@@ -106,7 +106,7 @@ def test_goes_on_where_it_stopped_and_takes_more_sizes(studied, qep, here, monke
     (here / "sizes/points.jsonl").write_text("".join(kept[:7]) + kept[7][:20])
     done = []
     real = size_study.network_row
-    monkeypatch.setattr("qep_qiskit.cli.size_study.network_row", lambda point: done.append(point) or real(point))
+    monkeypatch.setattr("qep_qiskit.budget.size_study.network_row", lambda point: done.append(point) or real(point))
     assert qep("budget", "exact.toml", *SIZES, *FEW, "--out", "sizes").code == 0
     assert len(done) == 5
     assert (here / "sizes/size.csv").read_bytes() == (studied[0] / "size.csv").read_bytes()
