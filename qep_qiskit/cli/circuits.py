@@ -168,21 +168,10 @@ def _write(folder: Path, named: list[NamedCircuit]) -> None:
 
 
 def _table(named: list[NamedCircuit], title: str) -> FittedTable:
-    table = FittedTable(title)
-    for column in ("circuit", "beta", "group", "read for", "qubits", "gates", "2-qubit", "depth"):
-        textual = column in ("circuit", "group", "read for")
-        table.add_column(column, justify="left" if textual else "right")
+    sizes, rows = ("qubits", "gates", "2-qubit", "depth"), []
     for item in named:
         circuit = item.circuit
         gates = [step for step in circuit.data if step.name not in ("barrier", "measure")]
-        table.add_row(
-            item.name,
-            f"{item.beta:g}",
-            item.group,
-            item.read_for or "not run",
-            str(circuit.num_qubits),
-            str(len(gates)),
-            str(sum(len(gate.qubits) == 2 for gate in gates)),
-            str(circuit.depth()),
-        )
-    return table
+        counts = circuit.num_qubits, len(gates), sum(len(gate.qubits) == 2 for gate in gates), circuit.depth()
+        rows.append((item.name, f"{item.beta:g}", item.group, item.read_for or "not run", *map(str, counts)))
+    return FittedTable.of(("circuit", "beta", "group", "read for", *sizes), rows, title, right=("beta", *sizes))

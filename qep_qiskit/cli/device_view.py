@@ -44,18 +44,14 @@ def show_start(estimate: RunEstimate) -> None:
         jobs, executions = amount(cost.jobs, "job"), amount(cost.executions, "execution")
         tell(f"{estimate.device}: {about}{jobs}, {about}{executions}, {name}: {price}{account}")
         return
-    table = FittedTable(plain=True)
-    table.add_column()
-    table.add_column()
     rows = {
         "device": f"{estimate.device}, {estimate.mode} mode",
         "jobs": f"{about}{cost.jobs:,}",
         "executions": f"{about}{cost.executions:,}",
         name: price,
     }
-    for row in (rows | ({} if left is None else {"account": left})).items():
-        table.add_row(*row)
-    console.print(table)
+    rows |= {} if left is None else {"account": left}
+    console.print(FittedTable.of(("", ""), list(rows.items()), plain=True))
 
 
 def _price(estimate: RunEstimate) -> tuple[str, str]:

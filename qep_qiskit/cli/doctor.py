@@ -25,13 +25,11 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps({"ok": is_fine, "checks": [check.record() for check in checks]}, indent=1))
     else:
-        table = FittedTable("what runs on IBM's devices need")
-        for name in ("", "", "found; what to do"):
-            table.add_column(name)
-        for check in checks:
-            shown = check.found if check.is_fine else f"{check.found}; {check.advice}"
-            table.add_row("ok" if check.is_fine else "!", check.name, shown)
-        Console().print(table)
+        rows = [
+            ("ok", check.name, check.found) if check.is_fine else ("!", check.name, f"{check.found}; {check.advice}")
+            for check in checks
+        ]
+        Console().print(FittedTable.of(("", "", "found; what to do"), rows, "what runs on IBM's devices need"))
     return 0 if is_fine else _TO_MEND
 
 

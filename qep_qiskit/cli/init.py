@@ -36,14 +36,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _table() -> FittedTable:
-    table = FittedTable(
-        note="'qep init NAME' writes NAME.toml, and the files that it names, into the working directory."
-    )
-    for name in ("example", "what it shows", "reaches"):
-        table.add_column(name)
-    for one in examples():
-        table.add_row(one.name, one.purpose, one.reaches)
-    return table
+    note = "'qep init NAME' writes NAME.toml, and the files that it names, into the working directory."
+    rows = [(one.name, one.purpose, one.reaches) for one in examples()]
+    return FittedTable.of(("example", "what it shows", "reaches"), rows, note=note)
 
 
 def _require_fitting(example: Example, files: Mapping[str, bytes]) -> None:

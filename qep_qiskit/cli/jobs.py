@@ -122,12 +122,8 @@ def _print(records: Sequence[Mapping[str, Any]], title: str) -> None:
 
 
 def _table(records: Sequence[Mapping[str, Any]], title: str) -> FittedTable:
-    table = FittedTable(title)
-    for name in ("row", "for", "sent", "state", "job"):
-        table.add_column(name)
-    table.add_column("charged", justify="right")
-    for record in records:
-        table.add_row(
+    rows = [
+        (
             str(record["row"]),
             _purpose(record),
             time.strftime("%m-%d %H:%M", time.localtime(record["posted"])),
@@ -135,7 +131,9 @@ def _table(records: Sequence[Mapping[str, Any]], title: str) -> FittedTable:
             record["job_id"] or "",
             _charged(record),
         )
-    return table
+        for record in records
+    ]
+    return FittedTable.of(("row", "for", "sent", "state", "job", "charged"), rows, title, right=("charged",))
 
 
 def _service(record: Mapping[str, Any]) -> list[str]:

@@ -28,16 +28,14 @@ def cost_table(plan: Mapping[str, Any], *, title: str | None = None) -> FittedTa
         plan: Record of the estimate: `step` and `run` with their costs, and `steps`.
         title: Line above the table.
     """
-    table = FittedTable(title)
-    table.add_column("")
-    table.add_column("one step", justify="right")
-    steps = plan["steps"]
-    table.add_column(f"the run ({amount(steps, 'step')})", justify="right")
+    columns = ("", "one step", f"the run ({amount(plan['steps'], 'step')})")
     costs = _COSTS | ({} if plan["unit"] in ("", QPU_SECONDS) else {"price": plan["unit"]})
-    for key, name in costs.items():
-        if key not in _OF_IBM or plan["unit"] == QPU_SECONDS:
-            table.add_row(name, *(_cost(key, plan[part][key]) for part in ("step", "run")))
-    return table
+    rows = [
+        (name, *(_cost(key, plan[part][key]) for part in ("step", "run")))
+        for key, name in costs.items()
+        if key not in _OF_IBM or plan["unit"] == QPU_SECONDS
+    ]
+    return FittedTable.of(columns, rows, title, right=columns[1:])
 
 
 def _cost(key: str, value: float) -> str:
@@ -52,23 +50,13 @@ def allocation_table(plan: Mapping[str, Any]) -> FittedTable:
     Args:
         plan: Record of the estimate: `shot_fractions` and `run`.
     """
-    table = FittedTable("QPU seconds by phase and group")
-    for name in ("phase", "group"):
-        table.add_column(name)
-    for name in ("executions", "one step", "the run", "share"):
-        table.add_column(name, justify="right")
-    total = plan["run"]["qpu_seconds"]
+    numbers, rows, total = ("executions", "one step", "the run", "share"), [], plan["run"]["qpu_seconds"]
     for share in plan["shot_fractions"]:
         overhead = share["group"] is None
-        table.add_row(
-            "2 s a job" if overhead else share["phase"],
-            "" if overhead else share["group"],
-            "" if overhead else f"{share['executions']:,}",
-            _seconds(share["step_seconds"]) if share["step_seconds"] else "",
-            _seconds(share["qpu_seconds"]),
-            f"{100 * share['qpu_seconds'] / total:.1f} %",
-        )
-    return table
+        place = ("2 s a job", "", "") if overhead else (share["phase"], share["group"], f"{share['executions']:,}")
+        step = _seconds(share["step_seconds"]) if share["step_seconds"] else ""
+        rows.append((*place, step, _seconds(share["qpu_seconds"]), f"{100 * share['qpu_seconds'] / total:.1f} %"))
+    return FittedTable.of(("phase", "group", *numbers), rows, "QPU seconds by phase and group", right=numbers)
 
 
 def transpilation_table(program: Mapping[str, Any]) -> FittedTable:
@@ -98,13 +86,9 @@ def _broken(gates: Sequence[str]) -> str:
 
 def savings_table(savings: Sequence[Mapping[str, Any]]) -> FittedTable:
     """Return a table of changes and the QPU seconds that each saves in the run."""
-    table = FittedTable("what would make it cheaper, each alone")
-    table.add_column("saves", justify="right")
-    table.add_column("change")
-    table.add_column("price")
-    for saving in savings:
-        table.add_row(f"{_seconds(saving['qpu_seconds'])} s", saving["change"], saving["price"])
-    return table
+    rows = [(f"{_seconds(saving['qpu_seconds'])} s", saving["change"], saving["price"]) for saving in savings]
+    title = "what would make it cheaper, each alone"
+    return FittedTable.of(("saves", "change", "price"), rows, title, right=("saves",))
 
 
 def _seconds(value: float) -> str:

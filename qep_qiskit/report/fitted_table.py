@@ -8,7 +8,7 @@ if it is longer than a line.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD, Box
@@ -45,6 +45,32 @@ class FittedTable(Table):
             pad_edge=False,
         )
         self.optional = tuple(optional)
+
+    @classmethod
+    def of(
+        cls,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[RenderableType]],
+        title: str | None = None,
+        *,
+        right: Collection[str] = (),
+        **options: Any,
+    ) -> FittedTable:
+        """Return a table of rows.
+
+        Args:
+            columns: Headers.
+            rows: The cells of each row.
+            title: Line above the table, or None.
+            right: Headers of the columns that are aligned to the right, those of numbers.
+            **options: As in the constructor.
+        """
+        table = cls(title, **options)
+        for name in columns:
+            table.add_column(name, justify="right" if name in right else "left")
+        for cells in rows:
+            table.add_row(*cells)
+        return table
 
     def add_column(self, header: RenderableType = "", *arguments: Any, **options: Any) -> None:
         """Add a column.

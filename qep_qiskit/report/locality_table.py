@@ -19,13 +19,10 @@ def locality_table(measurements: Sequence[LocalMeasurement]) -> FittedTable:
     Args:
         measurements: Result of `qep_qiskit.learning.locality.locality`.
     """
-    table = FittedTable("What an update needs of a shot")
     few = len(measurements) <= _ROWS_FOR_SINGLE_WEIGHTS
-    for column in ("weight" if few else "weights", "batch", "bits of qubits"):
-        table.add_column(column)
-    for row in (_single(measurement) for measurement in measurements) if few else _by_kind(measurements):
-        table.add_row(*row)
-    return table
+    rows = map(_single, measurements) if few else _by_kind(measurements)
+    columns = ("weight" if few else "weights", "batch", "bits of qubits")
+    return FittedTable.of(columns, rows, "What an update needs of a shot")
 
 
 def _single(measurement: LocalMeasurement) -> tuple[str, str, str]:

@@ -93,11 +93,8 @@ def training_summary(rows: Sequence[tuple[str, str]], *, title: str | None = Non
         rows: Names and values.
         title: Line above the table, or None.
     """
-    table = FittedTable(title, plain=True)
-    table.add_column(style="dim")
-    table.add_column()
-    for name, value in rows:
-        table.add_row(name, value)
+    table = FittedTable.of(("", ""), rows, title, plain=True)
+    table.columns[0].style = "dim"
     return table
 
 

@@ -21,9 +21,8 @@ from matplotlib.colors import to_rgb
 from qep_qiskit.budget.report.beta_figures import bias_and_standard_deviation, rmse_against_beta
 from qep_qiskit.budget.report.charts import budget_charts
 from qep_qiskit.budget.report.comparison_figure import comparison_of_methods, side_by_side
-from qep_qiskit.budget.report.decoherence_figure import best_time_of_the_ramp
 from qep_qiskit.budget.report.noise_figure import error_on_a_noisy_device
-from qep_qiskit.budget.report.ramp_figure import error_of_the_ramp
+from qep_qiskit.budget.report.ramp_figures import best_time_of_the_ramp, error_of_the_ramp
 from qep_qiskit.budget.report.shots_figures import (
     cosine_against_shots,
     error_bar_calibration,

@@ -18,13 +18,13 @@ from qep_qiskit.budget.report.drawing import (
     draw_points,
     handle,
     in_units,
-    legend_below,
-    panel_grid,
+    is_narrow,
+    panels,
 )
 from qep_qiskit.budget.report.rows import Row, by_contrast, levels, model_curve, number, strength
 from qep_qiskit.core.amounts import noun_of
 from qep_qiskit.report.log_axis import log_axis, short_count
-from qep_qiskit.report.style import LineStyle, figure_style, ramp_styles
+from qep_qiskit.report.style import LineStyle, ramp_styles
 
 _MOST_LEVELS = 6
 _BIAS_MODEL: Final = LineStyle(color="#111111", linestyle="-", marker="", linewidth=1.1)
@@ -38,9 +38,8 @@ def rmse_against_beta(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
         width: Width in inches.
     """
     rows, unit = in_units(rows)
-    with figure_style():
-        contrasts = by_contrast(rows)
-        figure, axes = panel_grid(len(contrasts), width, height=2.7)
+    contrasts = by_contrast(rows)
+    with panels(len(contrasts), width, height=2.7, share="xy") as (figure, axes, entries):
         seen: list[float] = []
         for axis, (name, own) in zip(axes, contrasts.items(), strict=True):
             axis.set_title(name, loc="left")
@@ -48,7 +47,7 @@ def rmse_against_beta(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
             for shots, style in _levels(rows).items():
                 seen += _against_beta(axis, own, shots, "rmse", style)
         _finish_beta_panels(axes, rows, seen)
-        legend_below(figure, _level_handles(rows, "rmse"), width)
+        entries += _level_handles(rows, "rmse")
     return figure
 
 
@@ -64,10 +63,9 @@ def bias_and_standard_deviation(rows: Sequence[Row], *, width: float = WIDE) -> 
     """
     rows, unit = in_units(rows)
     contrasts = by_contrast(rows)
-    across = width >= 6.0
-    with figure_style():
-        columns = len(contrasts) if across else 2
-        figure, axes = panel_grid(2 * len(contrasts), width, height=2.4 if across else 1.9, columns=columns)
+    across = not is_narrow(width)
+    height, columns = (2.4, len(contrasts)) if across else (1.9, 2)
+    with panels(2 * len(contrasts), width, height=height, columns=columns, share="xy") as (figure, axes, entries):
         seen: list[float] = []
         styles = _levels(rows)
         for i, (name, own) in enumerate(contrasts.items()):
@@ -82,7 +80,7 @@ def bias_and_standard_deviation(rows: Sequence[Row], *, width: float = WIDE) -> 
         limits = any(
             "limits" in str(line.get_gid()) and np.size(line.get_xdata()) for axis in axes for line in axis.lines
         )
-        legend_below(figure, [*_level_handles(rows, "std"), *([_limit_handle()] if limits else [])], width)
+        entries += [*_level_handles(rows, "std"), *([_limit_handle()] if limits else [])]
     return figure
 
 

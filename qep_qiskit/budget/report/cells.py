@@ -53,12 +53,10 @@ class TextTable:
 
     def for_terminal(self) -> FittedTable:
         """Return the table in the style of the command line."""
-        table = FittedTable(self.title, note=self.note, optional=self.optional)
-        for name in self.columns:
-            table.add_column(name, justify="left" if name in _TEXTS else "right")
-        for cells in self.rows:
-            table.add_row(*cells)
-        return table
+        numbers = set(self.columns) - _TEXTS
+        return FittedTable.of(
+            self.columns, self.rows, self.title, right=numbers, note=self.note, optional=self.optional
+        )
 
 
 _TEXTS = frozenset({"contrast", "method", "setting", "at equal", "budget", "execution", "split"})

@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from qep_qiskit.budget.ramp_summary import has_decoherence, ideal_rows
 from qep_qiskit.budget.report.beta_figures import bias_and_standard_deviation, rmse_against_beta
 from qep_qiskit.budget.report.comparison_figure import comparison_of_methods
-from qep_qiskit.budget.report.decoherence_figure import best_time_of_the_ramp
 from qep_qiskit.budget.report.noise_figure import error_on_a_noisy_device
-from qep_qiskit.budget.report.ramp_figure import error_of_the_ramp
+from qep_qiskit.budget.report.ramp_figures import best_time_of_the_ramp, error_of_the_ramp
 from qep_qiskit.budget.report.rows import Row, cut_name, default_contrast, levels, main_cut, number, strength
 from qep_qiskit.budget.report.samples_figure import samples_against_shots
 from qep_qiskit.budget.report.shots_figures import (

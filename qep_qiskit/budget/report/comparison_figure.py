@@ -11,10 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from qep_qiskit.budget.report.drawing import WIDE, draw_points, handle, in_units, legend_below, shots_axis
+from qep_qiskit.budget.report.drawing import WIDE, draw_points, handle, in_units, is_narrow, panels, shots_axis
 from qep_qiskit.budget.report.rows import Row, number
 from qep_qiskit.report.log_axis import log_axis
-from qep_qiskit.report.style import LineStyle, figure_style, new_figure
+from qep_qiskit.report.style import LineStyle
 
 _PANELS: Final = (("total_shots", "shots for one gradient"), ("circuits", "circuits for one gradient"))
 _COLORS: Final = {
@@ -40,18 +40,14 @@ def comparison_of_methods(rows: Sequence[Row], *, width: float = WIDE) -> Figure
     """
     shown, unit = in_units([row for row in rows if number(row, "rmse") > 0])
     styles = _styles(shown)
-    stacked = width < 6.0
-    shape = (2, 1) if stacked else (1, 2)
-    with figure_style():
-        figure = new_figure(width, shape[0] * 3.1 + 0.22 * math.ceil(len(styles) / (1 if stacked else 2)) + 0.7)
-        axes = list(figure.subplots(*shape, sharey=True, squeeze=False).ravel())
+    columns = 1 if is_narrow(width) else 2
+    legend = 0.22 * math.ceil(len(styles) / columns) + 0.7
+    with panels(2, width, height=3.1, columns=columns, legend=legend, share="y") as (figure, axes, entries):
         for axis, (key, label) in zip(axes, _PANELS, strict=True):
             _draw(axis, shown, key, label, styles)
-        for axis in axes if stacked else axes[:1]:
+        for axis in axes[::columns]:
             axis.set_ylabel(f"RMSE {unit}")
-        legend_below(
-            figure, [*(handle(style, name, line=False) for name, style in styles.items()), *_kinds(shown)], width
-        )
+        entries += [*(handle(style, name, line=False) for name, style in styles.items()), *_kinds(shown)]
     return figure
 
 
@@ -88,7 +84,6 @@ def _draw(axis: Axes, rows: Sequence[Row], key: str, label: str, styles: dict[st
     for row, x in zip(there, positions, strict=True):
         name, hollow = str(row["label"]), row.get("at") == "equal circuits"
         seen += draw_points(axis, [{**row, key: x}], key, "rmse", styles[name], joined=False, hollow=hollow, gid=name)
-    axis.grid(True)
     shots_axis(axis, positions, label=label, max_ticks=6)
     log_axis(axis, "y", seen)
 

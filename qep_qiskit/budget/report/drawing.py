@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
@@ -13,7 +14,7 @@ from matplotlib.lines import Line2D
 
 from qep_qiskit.budget.report.rows import Row, interval, number, relative_factor, strength
 from qep_qiskit.report.log_axis import log_axis
-from qep_qiskit.report.style import LineStyle, new_figure
+from qep_qiskit.report.style import LineStyle, figure_style, new_figure
 
 WIDE: Final = 8.4
 """Width of a figure for a page, in inches."""
@@ -26,24 +27,37 @@ _ERRORS = (
 )
 
 
-def panel_grid(count: int, width: float, *, height: float, columns: int | None = None) -> tuple[Figure, list[Axes]]:
-    """Return a figure with panels that share both axes.
+@contextmanager
+def panels(
+    count: int, width: float, *, height: float, columns: int | None = None, legend: float = 0.9, share: str = ""
+) -> Iterator[tuple[Figure, list[Axes], list[Line2D]]]:
+    """Yield a figure in the common style, its panels, and a list for the entries of the legend below them.
 
     Args:
         count: Number of panels.
         width: Width of the figure in inches.
         height: Height of each row in inches.
         columns: Number of columns, or None to choose it.
+        legend: Height of the legend in inches.
+        share: Which axes all panels share: "", "x", "y" or "xy".
     """
-    columns = columns or (1 if width < 6.0 else min(count, 3) if count != 4 else 2)
+    columns = columns or (1 if is_narrow(width) else min(count, 3) if count != 4 else 2)
     rows = math.ceil(count / columns)
-    figure = new_figure(width, rows * height + 0.9)
-    axes = list(figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False).ravel())
-    for axis in axes[count:]:
-        axis.remove()
-    for axis in axes[:count]:
-        axis.grid(True)
-    return figure, axes[:count]
+    with figure_style():
+        figure = new_figure(width, rows * height + legend)
+        axes = figure.subplots(rows, columns, sharex="x" in share, sharey="y" in share, squeeze=False).ravel().tolist()
+        for axis in axes[count:]:
+            axis.remove()
+        for axis in axes[:count]:
+            axis.grid(True)
+        entries: list[Line2D] = []
+        yield figure, axes[:count], entries
+        _legend_below(figure, entries, width)
+
+
+def is_narrow(width: float) -> bool:
+    """Return whether panels of a figure are below each other."""
+    return width < 6.0
 
 
 def in_units(rows: Sequence[Row]) -> tuple[list[Row], str]:
@@ -158,20 +172,14 @@ def handle(style: LineStyle, label: str, *, line: bool = True, hollow: bool = Fa
     return Line2D([], [], **style.drawn(joined=line, hollow=hollow), label=label)
 
 
-def legend_below(figure: Figure, handles: Sequence[Line2D], width: float) -> None:
-    """Add one legend for all panels below them, with as many columns as fit.
-
-    Args:
-        figure: The figure.
-        handles: Entries of the legend.
-        width: Width of the figure in inches.
-    """
+def _legend_below(figure: Figure, handles: Sequence[Line2D], width: float) -> None:
+    """Add one legend for all panels below them, with as many columns as fit."""
     if not handles:
         return
     longest = max(len(str(entry.get_label())) for entry in handles)
     columns = max(1, min(len(handles), int(width / (0.075 * longest + 0.62))))
     columns = math.ceil(len(handles) / math.ceil(len(handles) / columns))  # rows of about equal length
-    figure.legend(handles=list(handles), loc="outside lower center", ncols=columns, handlelength=2.6)
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, handlelength=2.6)
 
 
 def beta_label(axis: Axes) -> str:

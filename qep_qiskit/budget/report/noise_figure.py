@@ -14,14 +14,15 @@ from qep_qiskit.budget.report.drawing import (
     draw_points,
     handle,
     in_units,
+    is_narrow,
     is_resolved,
-    legend_below,
+    panels,
     shots_axis,
 )
 from qep_qiskit.budget.report.rows import Row, best_rows, by_contrast, levels, number, strength
 from qep_qiskit.core.amounts import noun_of
 from qep_qiskit.report.log_axis import log_axis, short_count
-from qep_qiskit.report.style import LINE_STYLES, MITIGATION_STYLES, LineStyle, figure_style, new_figure, ramp_styles
+from qep_qiskit.report.style import LINE_STYLES, MITIGATION_STYLES, LineStyle, ramp_styles
 
 _FLAT = 1.5
 
@@ -38,11 +39,8 @@ def error_on_a_noisy_device(rows: Sequence[Row], *, width: float = WIDE) -> Figu
     """
     rows, unit = in_units(rows)
     contrasts, styles = by_contrast(rows), _styles(rows)
-    stacked = width < 6.0
-    with figure_style():
-        shape = (2 * len(contrasts), 1) if stacked else (len(contrasts), 2)
-        figure = new_figure(width, shape[0] * 2.5 + 0.9)
-        axes = list(figure.subplots(*shape, sharey=True, squeeze=False).ravel())
+    columns = 1 if is_narrow(width) else 2
+    with panels(2 * len(contrasts), width, height=2.5, columns=columns, share="y") as (figure, axes, entries):
         seen: list[float] = []
         for left, right, (name, own) in zip(axes[::2], axes[1::2], contrasts.items(), strict=True):
             for execution, style in styles.items():
@@ -54,10 +52,9 @@ def error_on_a_noisy_device(rows: Sequence[Row], *, width: float = WIDE) -> Figu
             right.set_title(f"{name}, {short_count(most)} {noun_of(most, 'shot')} a batch", loc="left")
             right.set_ylabel(f"bias {unit}")
         _finish(axes, rows, seen)
-        entries = [handle(style, execution) for execution, style in styles.items()]
+        entries += [handle(style, execution) for execution, style in styles.items()]
         if any(str(line.get_gid()).endswith("floor") for axis in axes for line in axis.lines):
             entries.append(handle(LINE_STYLES["guide"], "floor"))
-        legend_below(figure, entries, width)
     return figure
 
 
@@ -85,7 +82,6 @@ def _floor(rows: Sequence[Row]) -> float | None:
 
 def _finish(axes: Sequence[Axes], rows: Sequence[Row], seen: Sequence[float]) -> None:
     for place, axis in enumerate(axes):
-        axis.grid(True)
         axis.tick_params(labelleft=True)
         log_axis(axis, "y", seen)
         if place % 2 == 0:

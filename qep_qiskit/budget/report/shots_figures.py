@@ -16,8 +16,7 @@ from qep_qiskit.budget.report.drawing import (
     draw_points,
     handle,
     in_units,
-    legend_below,
-    panel_grid,
+    panels,
     shots_axis,
 )
 from qep_qiskit.budget.report.rows import (
@@ -31,7 +30,7 @@ from qep_qiskit.budget.report.rows import (
     number,
 )
 from qep_qiskit.report.log_axis import log_axis
-from qep_qiskit.report.style import LINE_STYLES, LineStyle, contrast_style, figure_style, ramp_styles
+from qep_qiskit.report.style import LINE_STYLES, LineStyle, contrast_style, ramp_styles
 
 _SLOPES: Final = {"one-sided +": ("slope −1/4", -0.25, 1.5), "symmetric": ("slope −1/3", -1 / 3, 1 / 1.5)}
 
@@ -44,18 +43,17 @@ def rmse_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
         width: Width in inches.
     """
     best, unit = in_units(best_rows(rows))
-    with figure_style():
-        figure, (axis,) = panel_grid(1, width, height=3.6)
-        seen, handles, guides = [], [], []
+    with panels(1, width, height=3.6) as (figure, (axis,), entries):
+        seen, guides = [], []
         for name, own in by_contrast(best).items():
             seen += draw_points(axis, own, "shots", "rmse", contrast_style(name), gid=name)
-            handles.append(handle(contrast_style(name), name))
+            entries.append(handle(contrast_style(name), name))
             if name in _SLOPES and len(own) > 1:
                 guides.append(_guide(axis, own, *_SLOPES[name]))
         shots_axis(axis, levels(best, "shots"))
         log_axis(axis, "y", seen)
         axis.set_ylabel(f"RMSE at the best β {unit}")
-        legend_below(figure, [*handles, *guides], width)
+        entries += guides
     return figure
 
 
@@ -76,18 +74,16 @@ def cosine_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figure:
         width: Width in inches.
     """
     best = [row for row in best_rows(rows) if math.isfinite(number(row, "cosine"))]
-    with figure_style():
-        figure, (axis,) = panel_grid(1, width, height=3.2)
+    with panels(1, width, height=3.2) as (figure, (axis,), entries):
         seen: list[float] = []
-        contrasts = by_contrast(best)
-        for name, own in contrasts.items():
+        for name, own in by_contrast(best).items():
             seen += draw_points(axis, own, "shots", "cosine", contrast_style(name), gid=name)
+            entries.append(handle(contrast_style(name), name))
         shots_axis(axis, levels(best, "shots"))
         axis.axhline(1.0, color="#777777", linewidth=0.8, zorder=0.5)
         low = min([*seen, 0.9])
         axis.set_ylim(low - 0.05 * (1.0 - low), 1.0 + 0.05 * (1.0 - low))
         axis.set_ylabel("cosine to the true gradient")
-        legend_below(figure, [handle(contrast_style(name), name) for name in contrasts], width)
     return figure
 
 
@@ -103,27 +99,22 @@ def error_bar_calibration(rows: Sequence[Row], *, width: float = WIDE) -> Figure
     keys = ("chi2_per_dof", "chi2_without_signals")
     best = [row for row in best_rows(rows) if any(number(row, key) > 0 for key in keys)]
     without = any(number(row, keys[1]) > 0 for row in best)
-    with figure_style():
-        figure, (axis,) = panel_grid(1, width, height=3.2)
+    with panels(1, width, height=3.2) as (figure, (axis,), entries):
         seen = [1.0]
-        handles = []
         for name, own in by_contrast(best).items():
             style = contrast_style(name)
             seen += draw_points(axis, own, "shots", keys[0], style, gid=f"{name} {keys[0]}")
             thin = replace(style, linewidth=0.8)
             seen += draw_points(axis, own, "shots", keys[1], thin, hollow=True, gid=f"{name} {keys[1]}")
-            handles.append(handle(style, name))
+            entries.append(handle(style, name))
         axis.axhline(1.0, color="#555555", linewidth=0.9, zorder=0.5, gid="honest")
         shots_axis(axis, levels(best, "shots"))
         log_axis(axis, "y", seen)
         axis.set_ylabel("χ² / degrees of freedom")
         if without:
             grey = LineStyle(color="#555555", linestyle="-", marker="o")
-            handles += [
-                handle(grey, "signal noise counted", line=False),
-                handle(grey, "signal noise left out", line=False, hollow=True),
-            ]
-        legend_below(figure, handles, width)
+            entries.append(handle(grey, "signal noise counted", line=False))
+            entries.append(handle(grey, "signal noise left out", line=False, hollow=True))
     return figure
 
 
@@ -137,16 +128,14 @@ def groupings_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figu
     name, own = default_contrast(rows)
     own, unit = in_units(own)
     best = {text: best_rows(cut) for text, cut in grouped(own, cut_name).items()}
-    with figure_style():
-        figure, (axis,) = panel_grid(1, width, height=3.6)
-        handles, seen = [], []
+    with panels(1, width, height=3.6) as (figure, (axis,), entries):
+        seen: list[float] = []
         for (text, shown), style in zip(best.items(), ramp_styles(len(best)), strict=True):
             seen += draw_points(axis, shown, "total_shots", "rmse", style, gid=text)
-            handles.append(handle(style, text))
+            entries.append(handle(style, text))
         spent = [number(row, "total_shots") for shown in best.values() for row in shown]
         shots_axis(axis, spent, label="shots for one gradient, all circuits together")
         log_axis(axis, "y", seen)
         axis.set_title(f"{name} contrast", loc="left")
         axis.set_ylabel(f"RMSE at the best β {unit}")
-        legend_below(figure, handles, width)
     return figure

@@ -11,13 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from qep_qiskit.budget.report.drawing import WIDE, draw_points, handle, legend_below
+from qep_qiskit.budget.report.drawing import WIDE, draw_points, handle, is_narrow, panels
 from qep_qiskit.budget.report.rows import Row, levels, number
 from qep_qiskit.report.log_axis import log_axis, short_count
-from qep_qiskit.report.style import MITIGATION_STYLES, LineStyle, figure_style, new_figure, ramp_styles
+from qep_qiskit.report.style import MITIGATION_STYLES, LineStyle, ramp_styles
 
-_HEIGHT: Final = 2.35
-_STACKED_BELOW: Final = 6.0
 _MOST_TICKS: Final = 8
 _UNRESOLVED: Final = LineStyle(color="#777777", linestyle="none", marker="o")
 
@@ -74,28 +72,29 @@ def has_values(rows: Sequence[Row], key: str) -> bool:
     return any(number(row, key) > 0 for row in rows)
 
 
-def _drawn(rows: Sequence[Row], panels: Sequence[_Panel], width: float) -> Figure:
+def _drawn(rows: Sequence[Row], quantities: Sequence[_Panel], width: float) -> Figure:
     """Draw a row of panels for every quantity, with a column for every value of the last key."""
     columns = list(dict.fromkeys(str(row["column"]) for row in rows))
     curves = list(dict.fromkeys(str(row["curve"]) for row in rows))
     given = MITIGATION_STYLES if len(curves) <= len(MITIGATION_STYLES) else ramp_styles(len(curves))
     styles = dict(zip(curves, given, strict=False))
-    with figure_style():
-        figure, axes = _axes(len(panels), len(columns), width)
-        for place, panel in enumerate(panels):
+    across = 1 if is_narrow(width) else len(quantities) if len(columns) == 1 else len(columns)
+    count = len(quantities) * len(columns)
+    with panels(count, width, height=2.35, columns=across, legend=0.7) as (figure, axes, entries):
+        for place, panel in enumerate(quantities):
+            own = axes[place * len(columns) :][: len(columns)]
             seen: list[float] = []
-            for axis, column in zip(axes[place], columns, strict=True):
+            for axis, column in zip(own, columns, strict=True):
                 seen += _draw(axis, [row for row in rows if row["column"] == column], panel, styles)
-            for axis, column in zip(axes[place], columns, strict=True):
+            for axis, column in zip(own, columns, strict=True):
                 _name(axis, panel, column)
                 log_axis(axis, "y", seen)
                 if panel.counts:
                     axis.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_count(value)))
                 _horizontal_axis(axis, panel, rows)
-        entries = [handle(style, name) for name, style in styles.items()] if len(styles) > 1 else []
-        if any(row.get("unresolved") and number(row, panel.key) > 0 for row in rows for panel in panels):
+        entries += [handle(style, name) for name, style in styles.items()] if len(styles) > 1 else []
+        if any(row.get("unresolved") and number(row, panel.key) > 0 for row in rows for panel in quantities):
             entries.append(handle(_UNRESOLVED, "states too inexact", line=False, hollow=True))
-        legend_below(figure, entries, width)
     return figure
 
 
@@ -107,21 +106,6 @@ def _name(axis: Axes, panel: _Panel, column: str) -> None:
         axis.set_title(column, loc="left")
     if spec.is_first_col() or not column:
         axis.set_ylabel(panel.label)
-
-
-def _axes(panels: int, columns: int, width: float) -> tuple[Figure, list[list[Axes]]]:
-    """Return a figure with axes by panel and column: below each other if it is narrow, side by side for one column."""
-    if width < _STACKED_BELOW:
-        shape, places = (panels * columns, 1), [[p * columns + c for c in range(columns)] for p in range(panels)]
-    elif columns == 1:
-        shape, places = (1, panels), [[p] for p in range(panels)]
-    else:
-        shape, places = (panels, columns), [[p * columns + c for c in range(columns)] for p in range(panels)]
-    figure = new_figure(width, shape[0] * _HEIGHT + 0.7)
-    every = list(figure.subplots(*shape, squeeze=False).ravel())
-    for axis in every:
-        axis.grid(True)
-    return figure, [[every[place] for place in own] for own in places]
 
 
 def _draw(axis: Axes, rows: Sequence[Row], panel: _Panel, styles: dict[str, LineStyle]) -> list[float]:

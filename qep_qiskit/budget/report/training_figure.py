@@ -12,10 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from qep_qiskit.budget.report.drawing import WIDE, handle, legend_below, shots_axis
+from qep_qiskit.budget.report.drawing import WIDE, handle, is_narrow, panels, shots_axis
 from qep_qiskit.budget.report.rows import Row, grouped, number
 from qep_qiskit.report.log_axis import log_axis
-from qep_qiskit.report.style import LINE_STYLES, LineStyle, figure_style, new_figure, ramp_styles
+from qep_qiskit.report.style import LINE_STYLES, LineStyle, ramp_styles
 
 _WIDE_RANGE = 20.0
 _MARKERS = 12
@@ -36,31 +36,28 @@ def training_against_shots(rows: Sequence[Row], *, width: float = WIDE) -> Figur
         rows: Rows of the training study.
         width: Width in inches.
     """
-    panels = _panels(rows)
-    styles = _styles(rows)
-    stacked = width < 6.0 and len(panels) > 1
-    with figure_style():
-        shape = (len(panels), 1) if stacked else (1, len(panels))
-        figure = new_figure(width, shape[0] * 2.9 + 0.9)
-        axes = list(figure.subplots(*shape, sharex=True, squeeze=False).ravel())
-        for axis, (key, label) in zip(axes, panels, strict=True):
+    quantities, styles = _quantities(rows), _styles(rows)
+    columns = 1 if is_narrow(width) else len(quantities)
+    with panels(len(quantities), width, height=2.9, columns=columns, share="x") as (figure, axes, entries):
+        for axis, (key, label) in zip(axes, quantities, strict=True):
             bands = {budget: _band(rows, budget, key) for budget in styles}
             _draw(axis, bands, styles)
             _vertical_axis(axis, key, label, np.concatenate([band[:, 1:].ravel() for band in bands.values()]))
         spent = [number(row, "shots") for row in rows]
         for axis in axes:
             shots_axis(axis, spent, label="shots spent", max_ticks=6)
-            axis.label_outer(remove_inner_ticks=False) if stacked else None
-        legend_below(figure, [handle(style, budget) for budget, style in styles.items()], width)
+            if columns < len(axes):
+                axis.label_outer(remove_inner_ticks=False)
+        entries += [handle(style, budget) for budget, style in styles.items()]
     return figure
 
 
-def _panels(rows: Sequence[Row]) -> list[tuple[str, str]]:
+def _quantities(rows: Sequence[Row]) -> list[tuple[str, str]]:
     """Return the data of the panels with the labels of their axes: test accuracy if known, else training accuracy."""
-    panels = [("loss", "loss (units of the cost)")]
+    found = [("loss", "loss (units of the cost)")]
     accuracies = (("test_accuracy", "accuracy on the test set"), ("accuracy", "accuracy on the training set"))
     there = [panel for panel in accuracies if any(math.isfinite(number(row, panel[0])) for row in rows)]
-    return panels + there[:1]
+    return found + there[:1]
 
 
 def _styles(rows: Sequence[Row]) -> dict[str, LineStyle]:
@@ -87,7 +84,6 @@ def _band(rows: Sequence[Row], budget: str, key: str) -> NDArray[np.float64]:
 
 
 def _draw(axis: Axes, bands: dict[str, NDArray[np.float64]], styles: dict[str, LineStyle]) -> None:
-    axis.grid(True)
     for budget, band in bands.items():
         style, (shots, low, median, high) = styles[budget], band.T
         adaptive = style.linewidth == LINE_STYLES["adaptive"].linewidth
