@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.budget.problem import GradientProblem
 from qep_qiskit.budget.setup import BudgetSetup, ideal, problem_of, setup_of
-from qep_qiskit.budget.study import Findings, Study, StudyKind
+from qep_qiskit.budget.study import Study, StudyKind, StudySummary
 from qep_qiskit.config import Experiment
 from qep_qiskit.config.budget import RampStudyConfig
 from qep_qiskit.core.amounts import amount
@@ -88,7 +88,7 @@ class RampStudy(StudyKind):
         points = ramp_points(experiment.config.budget.ramp)
         return cls(experiment=experiment, setup=ramp_setup(experiment, weights), points=points)
 
-    def found(self, study: Study, path: Path) -> Findings:
+    def found(self, study: Study, path: Path) -> StudySummary:
         """Compute the points, and return their errors with the best times."""
         from qep_qiskit.budget.ramp_summary import best_times, has_decoherence, ideal_rows, ramp_sentences
         from qep_qiskit.budget.report.ramp_table import best_times_table, ramp_table
@@ -106,7 +106,7 @@ class RampStudy(StudyKind):
             "warnings": warned_sentences({"ramp": rows}),
             **{name: [list(cells) for cells in (table.columns, *table.rows)] for name, table in tables.items()},
         }
-        return Findings(facts=facts, tables={"ramp": rows}, method=_METHOD)
+        return StudySummary(facts=facts, tables={"ramp": rows}, method=_METHOD)
 
 
 def ramp_setup(experiment: Experiment, weights: NDArray) -> BudgetSetup:

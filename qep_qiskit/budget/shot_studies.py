@@ -12,7 +12,7 @@ from qep_qiskit.budget.noise import cancellation_rows, noise_rows, noisy_setups
 from qep_qiskit.budget.recommendation import for_shots
 from qep_qiskit.budget.samples_study import SamplesStudy, samples_choice, samples_runs, samples_sentences
 from qep_qiskit.budget.setup import problem_of
-from qep_qiskit.budget.study import Findings, Study, StudyKind
+from qep_qiskit.budget.study import Study, StudyKind, StudySummary
 from qep_qiskit.budget.summary_sentences import (
     comparison_sentences,
     gradient_sentences,
@@ -59,7 +59,7 @@ class ShotStudies(StudyKind):
             for other in noisy_setups(self.setup, self.experiment.config).values():
                 problem_of(other, "prepared" if self.experiment.config.budget.reference == "prepared" else "exact")
 
-    def found(self, study: Study, path: Path) -> Findings:
+    def found(self, study: Study, path: Path) -> StudySummary:
         """Measure the pilots and the points of every study, and return rows and recommendation."""
         tables: dict[str, list[Row]] = {}
         sentences: list[str] = []
@@ -87,7 +87,7 @@ class ShotStudies(StudyKind):
             sentences += noise_sentences(tables["noise"], tables["cancellation"])
         facts = self._facts(started, sentences, tables)
         warnings = warned_sentences({**tables, "training": warned_runs(runs)})
-        return Findings(facts={**facts, "warnings": warnings}, tables=tables)
+        return StudySummary(facts={**facts, "warnings": warnings}, tables=tables)
 
     def _facts(
         self, started: GradientStudy, sentences: list[str], tables: Mapping[str, Sequence[Row]]

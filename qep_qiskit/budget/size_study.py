@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from qep_qiskit.budget.network_errors import check_single_strings, exact_contrasts
 from qep_qiskit.budget.setup import on_the_engine, setup_of
-from qep_qiskit.budget.study import Findings, Study, StudyKind
+from qep_qiskit.budget.study import Study, StudyKind, StudySummary
 from qep_qiskit.config import Config, Experiment, build, check_config
 from qep_qiskit.config.budget import BudgetConfig, SizeStudyConfig
 from qep_qiskit.config.measurement import MeasurementConfig
@@ -79,7 +79,7 @@ class SizeStudy(StudyKind):
     points: Sequence[Point]
     others: Sequence[str]
 
-    def found(self, study: Study, path: Path) -> Findings:
+    def found(self, study: Study, path: Path) -> StudySummary:
         """Compute the networks, and return their means by size and distance."""
         from qep_qiskit.budget.size_summary import curve_table, distance_averages, size_averages, size_sentences
 
@@ -95,7 +95,7 @@ class SizeStudy(StudyKind):
         }
         means = size_averages(networks, self.others) + distance_averages(distances, networks, self.others)
         tables = {"size": networks, "distance": distances}
-        return Findings(facts=facts, tables=tables, drawn={"size": means}, method=_METHOD)
+        return StudySummary(facts=facts, tables=tables, drawn={"size": means}, method=_METHOD)
 
 
 def sizes_of(grid: Sequence[GridPoint]) -> tuple[list[Point], list[str]]:

@@ -75,7 +75,7 @@ class Study:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Findings:
+class StudySummary:
     """What a study has found.
 
     Args:
@@ -128,7 +128,7 @@ class StudyKind(ABC):
         """
 
     @abstractmethod
-    def found(self, study: Study, path: Path) -> Findings:
+    def found(self, study: Study, path: Path) -> StudySummary:
         """Compute what is not in the store, and return what the study finds.
 
         Args:

@@ -23,7 +23,7 @@ from qep_qiskit.budget.recommendation import (
 from qep_qiskit.budget.setup import setup_of
 from qep_qiskit.budget.shot_studies import ShotStudies
 from qep_qiskit.budget.size_study import SizeStudy, sizes_of
-from qep_qiskit.budget.study import Findings, Study, StudyKind
+from qep_qiskit.budget.study import Study, StudyKind, StudySummary
 from qep_qiskit.cli.points_view import PointsView
 from qep_qiskit.cli.source import open_source
 from qep_qiskit.core.amounts import amount
@@ -85,7 +85,7 @@ def _size_study(options: argparse.Namespace) -> StudyKind:
     return SizeStudy(experiment=experiment, setup=setup_of(experiment, weights), points=points, others=others)
 
 
-def _report(path: Path, found: Findings, options: argparse.Namespace) -> int:
+def _report(path: Path, found: StudySummary, options: argparse.Namespace) -> int:
     """Write the report and print what a study has found."""
     shown = found.write(path, options.format)
     if options.json:
