@@ -158,7 +158,7 @@ def test_bad_words_are_one_line(refused, mixed, pauli, words):
 
 def test_picture_is_left_out_and_that_is_said(qep, mixed, here):
     result = qep("train", mixed, "--out", "run", *["--set", "preparation={kind='exact'}"])
-    assert "left out" in result.out
+    assert "the picture shows" in result.out
     assert not (here / "run" / "network.png").exists()
     assert (here / "run" / "learning_curve.png").exists()
     assert set(json.loads((here / "run" / "weights.json").read_text())) >= {"J[0,2]", "D", "W[1]", "b"}

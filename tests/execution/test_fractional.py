@@ -145,7 +145,9 @@ def test_pubs_prepare_the_states_and_stay_in_range(graph, total_time, rng):
     device = fractional_device(fake_device("fake_kingston", 3))
     circuits = DeviceCircuits(device, Seeds(1), Shelf())
     assert bounds_rzz(circuits.transpiled_program(program))
-    (job,) = circuits.jobs(Request(key=RequestKey("train", 0), prepared=prepared, measurements=measurements))
+    (job,) = circuits.jobs_of_any_size(
+        Request(key=RequestKey("train", 0), prepared=prepared, measurements=measurements)
+    )
     (pub,) = job.pubs
     vectors = AerExecutor(Seeds(0)).vectors(prepared)
     flat = pub.values.reshape(-1, pub.values.shape[-1])
@@ -216,9 +218,9 @@ def test_a_cut_device_keeps_the_range(rng):
 def test_resubmitted_work_is_the_same_job():
     device = fractional_device(fake_device("fake_kingston", 3))
     store = Shelf()
-    first, again = (DeviceCircuits(device, Seeds(1), store).jobs(ramp_request())[0] for _ in range(2))
+    first, again = (DeviceCircuits(device, Seeds(1), store).jobs_of_any_size(ramp_request())[0] for _ in range(2))
     assert first.circuit_digest() == again.circuit_digest()
     assert np.array_equal(first.pubs[0].values, again.pubs[0].values)
     assert first.num_circuits == 2 * STATES
     other = replace(ramp_request(), key=RequestKey("train", 1))
-    assert DeviceCircuits(device, Seeds(1), store).jobs(other)[0].digest == first.digest
+    assert DeviceCircuits(device, Seeds(1), store).jobs_of_any_size(other)[0].digest == first.digest

@@ -77,7 +77,7 @@ def test_sampled_readings_have_the_distribution_under_all_flips(name, sampler):
 def test_calibrations_come_after_all_foldings(name, rng):
     request = folded(calibrated_request(shots=(50, 50), calibration_shots=120))
     circuits = DeviceCircuits(device(name), Seeds(1), Shelf())
-    (job,) = circuits.jobs(request)
+    (job,) = circuits.jobs_of_any_size(request)
     once, thrice, zeros, ones = job.pubs
     two = "cx" if name == "fake_manila" else "rzz"
     assert thrice.circuit.count_ops()[two] == 3 * once.circuit.count_ops()[two] > 0
@@ -90,4 +90,8 @@ def test_calibrations_come_after_all_foldings(name, rng):
         assert np.array_equal(found, bits[pub][:, group])
     assert np.array_equal(calibration, np.stack([part.reshape(150, 1) for part in bits[2:]]))
     plain = replace(request, calibration=None)
-    assert circuits.jobs(plain)[0].digest != job.digest != circuits.jobs(folded(ramp_request()))[0].digest
+    assert (
+        circuits.jobs_of_any_size(plain)[0].digest
+        != job.digest
+        != circuits.jobs_of_any_size(folded(ramp_request()))[0].digest
+    )

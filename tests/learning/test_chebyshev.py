@@ -139,7 +139,7 @@ def test_jobs_of_a_device_have_equal_shots():
         shots=1000,
     )
     request = next(estimator.estimate(weights, NO_INPUTS, NO_TARGETS, RequestKey("test", 0)))
-    jobs = DeviceCircuits(fake_device("fake_manila", 3), Seeds(1), NoStore()).jobs(request)
+    jobs = DeviceCircuits(fake_device("fake_manila", 3), Seeds(1), NoStore()).jobs_of_any_size(request)
     assert [job.shots for job in jobs] == [1867, 133]
     assert [job.num_circuits for job in jobs] == [4, 4]
     assert sum(job.executions for job in jobs) == 8000
