@@ -255,6 +255,7 @@ def test_signals_to_all_processes_are_for_the_parent_alone(at_once):
     assert in_processes(time.sleep, [0.2] * 2) == [None, None]
 
 
+@pytest.mark.deep
 def test_ctrl_c_ends_processes(at_once, monkeypatch):
     """Also with items that wait for one; no thread fails meanwhile."""
     failures = []

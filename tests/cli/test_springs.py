@@ -190,6 +190,7 @@ def test_gaussian_preparations_go_with_atoms(refused, here):
     assert "goes with networks of springs" in refused("train", "exact.toml", "--set", "preparation={kind='gaussian'}")
 
 
+@pytest.mark.deep
 def test_budget_of_oscillators_and_none_of_the_elastic_network(qep, atoms, refused, here, settings, one_figure):
     small = ("budget.repeats=4", "budget.shots=[20]", "budget.comparison_shots=[50]", "budget.samples=1")
     words = settings(*small, "budget.num_betas=2", "budget.contrasts=['symmetric']", "budget.pilot_shots=200")

@@ -153,6 +153,7 @@ def test_plan(config, capsys):
     assert main(["plan", str(config), "--backend", "fake_manila"]) == 0
 
 
+@pytest.mark.deep
 def test_budget(config, capsys, one_figure):
     assert main(["budget", str(config), "--study", "gradient", "--out", "study", "--jobs", "1"]) == 0
     page = (config.parent / "study" / "index.html").read_text()
