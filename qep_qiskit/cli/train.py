@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from contextlib import nullcontext
 from pathlib import Path
 
 from qep_qiskit.cli.device_view import show_start
@@ -30,10 +29,7 @@ def run(options: argparse.Namespace) -> int:
     if not options.unattended:
         with states_on_cluster(options.scheduler):
             folder, experiment, device, callbacks = started(options.config, options.overrides, options.out)
-            where = experiment.config.execution
-            # elsewhere a run may have sent jobs, or spent something, before it is refused
-            is_here = not (where.is_remote or where.names_account)
-            with folder.removed_if_refused() if is_here else nullcontext():
+            with folder.removed_if_refused(experiment.config.execution):
                 return train_in(folder, experiment, device, callbacks)
     folder, experiment, device, callbacks = patiently(
         lambda: started(options.config, options.overrides, options.out, only_on_device="train --unattended")

@@ -9,6 +9,7 @@ from qep_qiskit.core.errors import ConfigError
 from qep_qiskit.learning.contrast import FLUCTUATIONS, HOLOMORPHIC, LINEAR_RESPONSE, NUDGELESS, Contrast
 from qep_qiskit.learning.replicates import Replication
 from qep_qiskit.measurement import MeasurementPlan
+from qep_qiskit.network.cost_interface import Cost
 from qep_qiskit.preparation import Preparation
 from qep_qiskit.preparation.linear_response import LinearlyResponding
 
@@ -98,4 +99,23 @@ def check_shots_by_error(*, by_error: bool, equal_nudges: bool) -> None:
         raise ConfigError(
             "shots_by_error: without equal nudges the contrasts of all samples are equally noisy, whatever their "
             "errors; set contrast.equal_nudges = true or leave it out"
+        )
+
+
+def check_shots_of_sizes(shots: Sequence[int | None], contrast: Contrast, cost: Cost, *, equal_nudges: bool) -> None:
+    """Check that the free shots show the noise that sizes of equal nudges and contrasts share.
+
+    Args:
+        shots: Shots of the groups, None where exact.
+        contrast: The contrast.
+        cost: The cost.
+        equal_nudges: Whether all samples are nudged by the same energy.
+
+    Raises:
+        ConfigError: One shot shows none.
+    """
+    if equal_nudges and cost.has_signals and 0.0 in contrast.betas and 1 in shots:
+        raise ConfigError(
+            "shots: expected at least 2 with equal nudges in a contrast that has a free phase, because one shot does "
+            "not show the noise that both share, got 1; use contrast.kind = 'symmetric' or more shots"
         )

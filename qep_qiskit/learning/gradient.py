@@ -23,6 +23,7 @@ from qep_qiskit.learning.estimator_check import (
     check_contrast,
     check_coupled_samples,
     check_shots_by_error,
+    check_shots_of_sizes,
     check_split_shots,
 )
 from qep_qiskit.learning.free_phase import FreePhase, measure_free
@@ -116,6 +117,7 @@ class GradientEstimator:
         check_contrast(self.contrast, self.preparation, self.nudgeless)
         check_shots_by_error(by_error=self.shots_by_error, equal_nudges=self.equal_nudges)
         given = per_group(self.shots, 1)
+        check_shots_of_sizes(given, self.contrast, self.hamiltonian.cost, equal_nudges=self.equal_nudges)
         if self.hamiltonian.cost.couples_samples:
             check_coupled_samples([*given, self.test_shots], self.replication)
         for shots in (*given, self.test_shots):

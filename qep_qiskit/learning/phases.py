@@ -285,7 +285,7 @@ class MeasuredPhases:
         others = np.einsum("p,sptu->stu", ratios / nudged.sum(), self.moments.covariance[:, nudged])
         if self.sample_shares is not None:
             others = others * self.sample_shares[:, None, None]
-        covariance = (self.signals.covariance + others) / 2.0
+        covariance = np.nan_to_num((self.signals.covariance + others) / 2.0)  # one shot shows none
         return weight * np.einsum("so,sot,stu->su", self.signals.size_slope, self.signals.slope, covariance)
 
     def _mean_noise(self, stencil: NDArray, covariance: NDArray) -> NDArray[np.float64]:

@@ -29,6 +29,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from qep_qiskit.config.execution import ExecutionConfig
 from qep_qiskit.core.amounts import amount
 from qep_qiskit.core.errors import FolderBusyError, QepError, RunFolderError
 from qep_qiskit.core.files import Hold, hold, make_folder, remove_leftovers, write_atomically
@@ -255,12 +256,19 @@ class RunFolder:
             yield
 
     @contextmanager
-    def removed_if_refused(self) -> Iterator[None]:
-        """Remove the folder where an error comes before the first record of a run: there is nothing to go on from."""
+    def removed_if_refused(self, execution: ExecutionConfig) -> Iterator[None]:
+        """Remove the new folder of a run where an error comes before its first record: there is nothing to go on from.
+
+        A run that may have sent jobs, or spent something, keeps it, and so does one that another process has started.
+
+        Args:
+            execution: Keys of the backend.
+        """
+        keeps = execution.is_remote or execution.names_account
         try:
             yield
-        except (QepError, MemoryError):
-            if not self.records():
+        except (QepError, MemoryError) as error:
+            if not (keeps or isinstance(error, FolderBusyError) or self.records()):
                 shutil.rmtree(self.path, ignore_errors=True)
             raise
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -122,10 +122,12 @@ def trained_run(point: Point, watching: Callable[[RunFolder], Sequence[Callback]
 
 def _trained(point: Point, watching: Callable[[RunFolder], Sequence[Callback]]) -> dict[str, Any]:
     path = Path(point["folder"])
+    is_new = not path.exists()
     folder = _opened(path, point)
-    with folder.removed_if_refused(), ExitStack() as stack:
+    config = check_config(kept_config(folder), f"{path}/config.json")
+    with folder.removed_if_refused(config.execution) if is_new else nullcontext(), ExitStack() as stack:
         _lock_with_retries(folder, stack)
-        experiment = build(check_config(kept_config(folder), f"{path}/config.json"), folder.task())
+        experiment = build(config, folder.task())
         state = load_matching_state(folder, experiment)
         if state is None or not is_finished(state, experiment):
             trainer = trainer_in(folder, experiment, state, watchers=(*watching(folder), StopWhereWanted()))

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 from stopping import wait_for
 
-from qep_qiskit.config import from_file
+from qep_qiskit.config import from_file, load_config
+from qep_qiskit.core.errors import ConfigError, FolderBusyError
 from qep_qiskit.runs.folder import RunFolder
 
 GRID = ("--over", "measurement.shots=5,exact", "--over", "seed=0:2")
@@ -156,6 +157,34 @@ def test_a_run_that_is_removed_is_run_again(swept, qep, here):
     shutil.rmtree(here / "copy/runs" / NAMES[1])
     assert qep("sweep", "exact.toml", *GRID, "--out", "copy", "--jobs", 1).code == 0
     assert tables("copy") == tables(swept[0])
+
+
+def test_a_run_that_was_there_before_is_never_removed(swept, qep, here):
+    """Whatever is wrong with it: it may hold what was measured, or belong to a process at work."""
+    shutil.copytree(swept[0], "copy")
+    run = here / "copy/runs" / NAMES[1]
+    (run / "metrics.jsonl").write_text("")
+    (run / "summary.json").unlink()
+    (run / "checkpoint.npz").write_bytes(b"damaged")
+    assert qep("sweep", "exact.toml", *GRID, "--out", "copy", "--jobs", 1).code != 0
+    assert (run / "checkpoint.npz").read_bytes() == b"damaged"
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "stays"),
+    [
+        ([], ConfigError, False),
+        ([], MemoryError, False),
+        ([], FolderBusyError, True),
+        (["execution.backend='ibm_torino'", "preparation={kind='adiabatic'}"], ConfigError, True),
+    ],
+)
+def test_a_refused_run_is_removed_where_nothing_can_be_lost(settings, error, stays, here):
+    execution = load_config("exact.toml", settings).execution
+    (here / "run").mkdir()
+    with pytest.raises(error), RunFolder(here / "run").removed_if_refused(execution):
+        raise error("one line")
+    assert (here / "run").exists() == stays
 
 
 def lines_in(folder):

@@ -166,6 +166,10 @@ def test_the_first_nudge_is_in_units_of_energy(rng):
     [
         (["contrast={kind='holomorphic', equal_nudges=true}"], "contrast.equal_nudges: 'holomorphic' has no real"),
         (["contrast.equal_nudges=true", "update={kind='agnostic', epsilon=0.1}"], "leave out contrast.equal_nudges"),
+        (
+            ["contrast={kind='one_sided', equal_nudges=true}", "measurement.shots=1"],
+            "measurement.shots: expected at least 2 with equal nudges",
+        ),
         (["measurement.shots_by_error=true", "measurement.shots=10"], "set contrast.equal_nudges = true"),
         (["measurement.shots_by_error=true", "contrast.equal_nudges=true"], "expected a number of shots, got 'exact'"),
         (
